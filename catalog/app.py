@@ -1,0 +1,68 @@
+"""create_app(): the settings, the extensions, the features and the error answers, as one visible list."""
+
+from typing import Any
+
+from flask import Flask
+
+from catalog import __version__, config, errors, http, logs
+from catalog.extensions import db, migrate
+
+
+def create_app(overrides: dict[str, Any] | None = None) -> Flask:
+    """Return the application, configured from the environment; `overrides` is for tests.
+
+    Raises catalog.config.ConfigError when a setting is missing or cannot be read.
+    """
+    app = Flask(__name__, static_folder=None)
+    app.config.update(config.load())
+    app.config.update(_derived(app))
+    app.config.update(overrides or {})
+    logs.configure(app.config["LOG_LEVEL"])
+    http.configure(app)
+    _bind_extensions(app)
+    _register_features(app)
+    logs.register(app)
+    errors.register(app)
+    return app
+
+
+def _derived(app: Flask) -> dict[str, Any]:
+    """What the libraries want, made from our own settings."""
+    settings = app.config
+    timeout = settings["DATABASE_STATEMENT_TIMEOUT_SECONDS"]
+    return {
+        "SQLALCHEMY_DATABASE_URI": settings["DATABASE_URL"],
+        "SQLALCHEMY_ENGINE_OPTIONS": {
+            "pool_size": settings["DATABASE_POOL_SIZE"],
+            "max_overflow": settings["DATABASE_POOL_OVERFLOW"],
+            "pool_timeout": 1,  # an exhausted pool answers 503 instead of hanging
+            "pool_pre_ping": True,
+            "connect_args": {
+                "application_name": "catalog",
+                "connect_timeout": 3,
+                "options": f"-c statement_timeout={timeout}s -c timezone=UTC",
+            },
+        },
+        "MAX_CONTENT_LENGTH": (settings["UPLOAD_MAX_MB"] + 1) * 1024 * 1024,
+        "API_TITLE": "Catalog",
+        "API_VERSION": __version__,
+        "OPENAPI_VERSION": "3.1.0",
+        "OPENAPI_URL_PREFIX": "/api",
+        "OPENAPI_JSON_PATH": "openapi.json",
+        "API_SPEC_OPTIONS": {"info": {"description": "A product catalog: products, imports and what happens to them."}},
+    }
+
+
+def _bind_extensions(app: Flask) -> None:
+    db.init_app(app)
+    migrate.init_app(app, db, directory=str(config.ROOT / "migrations"))
+
+
+def _register_features(app: Flask) -> None:
+    from catalog.health.routes import blueprint as health
+    from catalog.products.routes import blueprint as products
+
+    app.register_blueprint(health)
+    api = http.Api(app)
+    for blueprint in (products,):
+        api.register_blueprint(blueprint)

@@ -1,0 +1,132 @@
+"""Every setting once: name, type, default and meaning. Read from `.env` and the environment at start."""
+
+import os
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from environs import Env, EnvError, validate
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class ConfigError(Exception):
+    """The service cannot start with these settings; the message names every one that is wrong."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One setting: `kind` names the parser of `environs` that reads it, `default` None means blank."""
+
+    name: str
+    kind: str
+    default: Any
+    meaning: str
+    check: Callable[[Any], Any] | None = None
+
+
+def _at_least(minimum: int) -> Callable[[Any], Any]:
+    return validate.Range(min=minimum)
+
+
+SETTINGS = (
+    Setting(
+        "CATALOG_ENV",
+        "str",
+        "development",
+        "`development` or `production`",
+        validate.OneOf(["development", "production"]),
+    ),
+    Setting("HOST", "str", "127.0.0.1", "address that the web server binds"),
+    Setting("PORT", "int", 5000, "port that the web server binds", validate.Range(min=1, max=65535)),
+    Setting("WEB_WORKERS", "int", None, "gunicorn processes; blank: one for each core", _at_least(1)),
+    Setting("WEB_THREADS", "int", 4, "threads of each gunicorn process", _at_least(1)),
+    Setting("LOG_LEVEL", "str", "INFO", "lowest level that is logged"),
+    Setting(
+        "DATABASE_URL",
+        "str",
+        None,
+        "PostgreSQL 18; blank: from `POSTGRES_*`, else `manage.py` starts an embedded one",
+    ),
+    Setting("POSTGRES_HOST", "str", None, "with the next four, in place of `DATABASE_URL`"),
+    Setting("POSTGRES_PORT", "int", 5432, "port of `POSTGRES_HOST`"),
+    Setting("POSTGRES_USER", "str", "catalog", "user of `POSTGRES_HOST`"),
+    Setting("POSTGRES_PASSWORD", "str", "", "password of `POSTGRES_USER`"),
+    Setting("POSTGRES_DB", "str", "catalog", "database of `POSTGRES_HOST`"),
+    Setting("DATABASE_POOL_SIZE", "int", 5, "connections that a process keeps", _at_least(1)),
+    Setting("DATABASE_POOL_OVERFLOW", "int", 5, "further connections under load", _at_least(0)),
+    Setting("DATABASE_STATEMENT_TIMEOUT_SECONDS", "int", 30, "longest statement of a request", _at_least(1)),
+    Setting("REDIS_URL", "str", None, "Redis of the queues (persistent); blank: embedded"),
+    Setting("CACHE_REDIS_URL", "str", None, "Redis of the cache (may vanish); blank: embedded"),
+    Setting("DATA_DIR", "path", ROOT / "data", "everything that is kept on disk"),
+    Setting("UPLOAD_DIR", "path", None, "uploaded files; blank: `uploads` in `DATA_DIR`"),
+    Setting("UPLOAD_MAX_MB", "int", 500, "largest file that is accepted", _at_least(1)),
+    Setting("IMPORT_LOADERS", "int", 2, "connections that one import loads with", _at_least(1)),
+    Setting("JOB_TIMEOUT_SECONDS", "int", 3600, "longest background job", _at_least(1)),
+    Setting("RESULT_TTL_SECONDS", "int", 3600, "how long a job's result is kept", _at_least(1)),
+    Setting("RETENTION_DAYS", "int", 30, "how long uploads and import histories are kept", _at_least(1)),
+    Setting("SEED_ON_START", "bool", True, "an empty development database gets 5 sample products"),
+)
+
+
+def load() -> dict[str, Any]:
+    """Return all settings by name, with the URLs completed and `UPLOAD_DIR` filled in.
+
+    Raises ConfigError that lists every setting that cannot be used, so that one start shows all of them.
+    """
+    env = Env(eager=False)
+    env.read_env(os.environ.get("CATALOG_ENV_FILE", str(ROOT / ".env")), recurse=False)
+    values = {setting.name: _read(env, setting) for setting in SETTINGS}
+    try:
+        env.seal()
+    except EnvError as error:
+        raise ConfigError(_explain(error)) from error
+    return _completed(values)
+
+
+def _read(env: Env, setting: Setting) -> Any:
+    if os.environ.get(setting.name, "").strip() == "":
+        return setting.default
+    return getattr(env, setting.kind)(setting.name, validate=setting.check)
+
+
+def _explain(error: EnvError) -> str:
+    problems = getattr(error, "error_messages", {})
+    lines = [f"  {name}: {' '.join(messages)}" for name, messages in problems.items()]
+    return "These settings cannot be used:\n" + "\n".join(lines)
+
+
+def _completed(values: dict[str, Any]) -> dict[str, Any]:
+    if not values["DATABASE_URL"] and values["POSTGRES_HOST"]:
+        values["DATABASE_URL"] = _url_of_parts(values)
+    missing = [name for name in ("DATABASE_URL", "REDIS_URL", "CACHE_REDIS_URL") if not values[name]]
+    if missing:
+        raise ConfigError(
+            "These settings are missing:\n"
+            + "\n".join(f"  {name}: not set" for name in missing)
+            + "\nSet them, or start with `python3 manage.py start`, which brings its own servers."
+        )
+    values["DATABASE_URL"] = _with_driver(values["DATABASE_URL"])
+    values["UPLOAD_DIR"] = values["UPLOAD_DIR"] or Path(values["DATA_DIR"]) / "uploads"
+    return values
+
+
+def _url_of_parts(values: dict[str, Any]) -> str:
+    from sqlalchemy import URL
+
+    url = URL.create(
+        "postgresql+psycopg2",
+        username=values["POSTGRES_USER"],
+        password=values["POSTGRES_PASSWORD"] or None,
+        host=values["POSTGRES_HOST"],
+        port=values["POSTGRES_PORT"],
+        database=values["POSTGRES_DB"],
+    )
+    return url.render_as_string(hide_password=False)
+
+
+def _with_driver(url: str) -> str:
+    """Name psycopg2 in the URL: SQLAlchemy 2.1 takes a bare `postgresql://` for psycopg 3."""
+    return re.sub(r"^postgres(ql)?(\+\w+)?://", "postgresql+psycopg2://", url)

@@ -1,0 +1,165 @@
+"""Errors that services raise, and the one mapping from any error to an RFC 9457 problem answer."""
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from flask import Flask, Response, g, json, request
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from werkzeug.exceptions import HTTPException
+from werkzeug.http import HTTP_STATUS_CODES
+
+log = logging.getLogger(__name__)
+
+FieldError = dict[str, str]
+RETRY_AFTER_SECONDS = 5
+
+
+class CatalogError(Exception):
+    """Base of the family: `status` is the HTTP status, `code` a stable name for programs."""
+
+    status = 500
+    code = "internal_error"
+
+    def __init__(self, detail: str, *, errors: list[FieldError] | None = None, **headers: str):
+        super().__init__(detail)
+        self.detail = detail
+        self.errors = errors or []
+        self.headers = {name.replace("_", "-"): value for name, value in headers.items()}
+
+
+class BadRequest(CatalogError):
+    status, code = 400, "bad_request"
+
+
+class ValidationFailed(CatalogError):
+    """Input that breaks a rule; `errors` holds one {"field", "message", "code"} for each problem."""
+
+    status, code = 400, "validation_error"
+
+    def __init__(self, errors: list[FieldError]):
+        super().__init__("Validation error", errors=errors)
+
+
+class NotFound(CatalogError):
+    status, code = 404, "not_found"
+
+
+class Conflict(CatalogError):
+    status, code = 409, "conflict"
+
+
+class PreconditionFailed(CatalogError):
+    status, code = 412, "precondition_failed"
+
+
+class TooLarge(CatalogError):
+    status, code = 413, "too_large"
+
+
+class UnsupportedMediaType(CatalogError):
+    status, code = 415, "unsupported_media_type"
+
+
+class StorageFull(CatalogError):
+    status, code = 507, "storage_full"
+
+
+class Unavailable(CatalogError):
+    """A server that we depend on does not answer; the caller may try again."""
+
+    status, code = 503, "unavailable"
+
+    def __init__(self, detail: str):
+        super().__init__(detail, Retry_After=str(RETRY_AFTER_SECONDS))
+
+
+def field_error(field: str, message: str, code: str = "invalid") -> FieldError:
+    """Return one entry of a problem's `errors`."""
+    return {"field": field, "message": message, "code": code}
+
+
+def flatten(messages: Any, path: str = "") -> list[FieldError]:
+    """Turn Marshmallow's nested messages into field errors, whose fields read like `items.3.quantity`."""
+    if isinstance(messages, Mapping):
+        return [
+            error
+            for key, value in messages.items()
+            for error in flatten(value, path if key == "_schema" else f"{path}.{key}".lstrip("."))
+        ]
+    if isinstance(messages, str):
+        messages = [messages]
+    return [field_error(path or "body", message, _code_of(message)) for message in messages]
+
+
+def _code_of(message: str) -> str:
+    known = {"Missing data for required field.": "required", "Unknown field.": "unknown_field"}
+    return known.get(message, "invalid")
+
+
+def problem(error: CatalogError) -> Response:
+    """Return the `application/problem+json` answer for an error (RFC 9457, section 3)."""
+    body = {
+        "type": "about:blank",
+        "title": HTTP_STATUS_CODES.get(error.status, "Error"),
+        "status": error.status,
+        "detail": error.detail,
+        "instance": request.path,
+        "code": error.code,
+        "request_id": g.get("request_id"),
+    }
+    if error.errors:
+        body["errors"] = error.errors
+    response = Response(json.dumps(body), error.status, mimetype="application/problem+json")
+    response.headers.update(error.headers)
+    return response
+
+
+def register(app: Flask) -> None:
+    """Answer every error of the app as a problem: ours, HTTP's, the database's and the unexpected."""
+    app.register_error_handler(CatalogError, problem)
+    app.register_error_handler(HTTPException, _http_problem)
+    app.register_error_handler(OperationalError, _database_problem)
+    app.register_error_handler(PoolTimeout, _database_problem)
+    app.register_error_handler(Exception, _unexpected_problem)
+
+
+_HTTP_CODES = {
+    400: "bad_request",
+    404: "not_found",
+    405: "method_not_allowed",
+    406: "not_acceptable",
+    408: "request_timeout",
+    413: "too_large",
+    414: "uri_too_long",
+    415: "unsupported_media_type",
+    416: "range_not_satisfiable",
+    429: "too_many_requests",
+    431: "headers_too_large",
+}
+
+
+def _http_problem(exception: HTTPException) -> Response:
+    status = exception.code or 500
+    if status < 400:
+        return exception.get_response()  # type: ignore[return-value]  # a redirect, say
+    error = CatalogError(exception.description or "")
+    error.status, error.code = status, _HTTP_CODES.get(status, f"http_{status}")
+    # Only Allow, Retry-After and the like matter here; the HTML body and its headers do not.
+    error.headers = {
+        name: value
+        for name, value in exception.get_headers()
+        if name.lower() in ("allow", "retry-after", "www-authenticate", "content-range")
+    }
+    return problem(error)
+
+
+def _database_problem(exception: Exception) -> Response:
+    log.error("The database did not answer", exc_info=exception)
+    return problem(Unavailable("The database does not answer just now. Please try again."))
+
+
+def _unexpected_problem(exception: Exception) -> Response:
+    log.exception("Unexpected error", exc_info=exception)
+    return problem(CatalogError("Something went wrong on our side. The request id helps to find it."))

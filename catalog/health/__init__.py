@@ -1,0 +1,1 @@
+"""Whether the service is alive, ready, and what it depends on."""

@@ -1,0 +1,163 @@
+"""What all routes share: strict JSON bodies, errors by field, paging and entity tags."""
+
+import json
+import re
+from decimal import Decimal
+from typing import Any, NoReturn
+
+import flask_smorest
+import marshmallow as ma
+from flask import Flask, Request, request
+from webargs import missing
+from webargs.flaskparser import FlaskParser
+
+from catalog.errors import BadRequest, TooLarge, UnsupportedMediaType, ValidationFailed, flatten
+
+JSON_MAX_BYTES = 1_000_000
+JSON_MAX_DEPTH = 32
+
+_BRACES_AS_BRACKETS = str.maketrans("{}", "[]")
+_NO_BRACKET = re.compile(r"[^\[\]]+")
+
+
+def parse_json(raw: bytes) -> Any:
+    """Parse a request's JSON body; numbers with a fraction become Decimal, so that money stays exact.
+
+    Stricter than `json.loads`, as RFC 8259 and RFC 7493 (I-JSON) advise: no NaN or Infinity, no doubled
+    keys, no lone surrogates, at most 32 levels. Raises BadRequest or TooLarge.
+    """
+    if len(raw) > JSON_MAX_BYTES:
+        raise TooLarge(f"The JSON body is larger than {JSON_MAX_BYTES:,} bytes.")
+    try:
+        text = raw.decode("utf-8")
+        _check_depth(text)
+        value = json.loads(
+            text,
+            parse_float=Decimal,
+            parse_constant=_refuse_constant,
+            object_pairs_hook=_without_doubles,
+        )
+        if "\\ud" in text.lower():  # an escaped surrogate: half a pair is no text
+            json.dumps(value, ensure_ascii=False, default=str).encode("utf-8")
+    except UnicodeError as error:
+        raise BadRequest("The body is not valid UTF-8 text.") from error
+    except ValueError as error:
+        raise BadRequest(f"The body is not valid JSON: {error}") from error
+    return value
+
+
+def _check_depth(text: str) -> None:
+    """Peel the innermost brackets off, level by level: linear, and no recursion for a hostile body."""
+    outside_strings = text.replace("\\\\", "").replace('\\"', "").split('"')[::2]
+    brackets = _NO_BRACKET.sub("", "".join(outside_strings).translate(_BRACES_AS_BRACKETS))
+    for _ in range(JSON_MAX_DEPTH):
+        brackets = brackets.replace("[]", "")
+    if brackets:
+        raise BadRequest(f"The JSON body is nested deeper than {JSON_MAX_DEPTH} levels, or its brackets do not match.")
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not a JSON number")
+
+
+def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        doubled = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"the key {doubled[:100]!r} occurs twice")
+    return found
+
+
+class Parser(FlaskParser):
+    """Loads bodies and query strings through a schema; what is wrong raises our errors."""
+
+    DEFAULT_VALIDATION_STATUS = 400
+    DEFAULT_UNKNOWN_BY_LOCATION = {**FlaskParser.DEFAULT_UNKNOWN_BY_LOCATION, "query": ma.RAISE}
+
+    def load_json(self, req: Request, schema: ma.Schema) -> Any:
+        """Return the parsed body, or missing where there is none.
+
+        Raises UnsupportedMediaType for a body of another type, BadRequest for one that is no JSON.
+        """
+        # One byte more than allowed is enough to know, whatever Content-Length claims.
+        raw = req.stream.read(JSON_MAX_BYTES + 1)
+        if not raw and not req.is_json:
+            return missing
+        if not req.is_json:
+            raise UnsupportedMediaType("Send the body as Content-Type: application/json.")
+        return parse_json(raw)
+
+    def handle_error(self, error: ma.ValidationError, *_: Any, **__: Any) -> NoReturn:
+        """Raise ValidationFailed with one entry for each field, without the location around them."""
+        messages = error.messages
+        if isinstance(messages, dict) and len(messages) == 1:
+            location, inner = next(iter(messages.items()))
+            messages = inner if location in ("json", "query", "form", "files") else messages
+        raise ValidationFailed(flatten(messages))
+
+
+class Blueprint(flask_smorest.Blueprint):
+    """A blueprint whose `arguments()` are read by our parser."""
+
+    ARGUMENTS_PARSER = Parser()
+    PAGINATION_HEADER_NAME = None
+
+
+class ErrorSchema(ma.Schema):
+    """One field's problem."""
+
+    field = ma.fields.String(required=True, metadata={"example": "price"})
+    message = ma.fields.String(required=True, metadata={"example": "Must be greater than 0."})
+    code = ma.fields.String(required=True, metadata={"example": "invalid"})
+
+
+class ProblemSchema(ma.Schema):
+    """RFC 9457 problem details, as every error is answered."""
+
+    type = ma.fields.String(required=True)
+    title = ma.fields.String(required=True)
+    status = ma.fields.Integer(required=True)
+    detail = ma.fields.String(required=True)
+    instance = ma.fields.String(required=True)
+    code = ma.fields.String(required=True)
+    request_id = ma.fields.String(required=True, allow_none=True)
+    errors = ma.fields.List(ma.fields.Nested(ErrorSchema))
+
+
+class Api(flask_smorest.Api):
+    """flask-smorest's API with our errors: its own handler would drop `Allow` from a 405."""
+
+    ERROR_SCHEMA = ProblemSchema
+
+    def _register_error_handlers(self) -> None:
+        """Leave errors to catalog.errors."""
+
+
+def etag(version: int) -> str:
+    """Return the strong entity tag of a row's version, quoted as the header wants it."""
+    return f'"{version}"'
+
+
+def wanted_versions() -> set[int] | None:
+    """Return the versions that `If-Match` allows, or None where any will do (RFC 9110, 13.1.1)."""
+    if not request.headers.get("If-Match", "").strip():
+        return None
+    tags = request.if_match
+    if tags.star_tag:
+        return None
+    return {int(tag) for tag in tags.as_set() if tag.isdecimal() and len(tag) < 10}
+
+
+def is_current(version: int) -> bool:
+    """Tell whether the caller already holds this version (`If-None-Match`, RFC 9110, 13.1.2)."""
+    tags = request.if_none_match
+    return tags.star_tag or tags.contains_weak(str(version))
+
+
+def configure(app: Flask) -> None:
+    """Set what all answers share: sorted by nothing, UTF-8 as it is, and no redirect for a slash."""
+    app.json.sort_keys = False  # type: ignore[attr-defined]
+    app.json.ensure_ascii = False  # type: ignore[attr-defined]
+    app.url_map.strict_slashes = False
+    app.url_map.merge_slashes = False

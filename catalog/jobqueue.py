@@ -1,0 +1,86 @@
+"""The queues. RQ is the doorbell, PostgreSQL the queue: what is not rung, the sweeper finds."""
+
+import functools
+import logging
+from typing import Any
+
+import redis
+from flask import Flask, current_app, has_app_context
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+from rq import Queue, Worker
+from rq.serializers import JSONSerializer
+
+from catalog.database import after_commit
+
+log = logging.getLogger(__name__)
+
+QUEUES = ("imports", "default")
+
+
+@functools.cache
+def client(url: str) -> redis.Redis:
+    """A client that fails fast: redis-py's defaults stall a command for seconds when Redis is down."""
+    return redis.Redis.from_url(url, socket_timeout=1.0, socket_connect_timeout=0.25, retry=Retry(NoBackoff(), 0))
+
+
+def connection() -> redis.Redis:
+    """Return this process's client of the queue Redis; its calls fail within a second."""
+    return client(current_app.config["REDIS_URL"])
+
+
+def queue(name: str) -> Queue:
+    """Return a queue by name; raises ValueError for a name that no worker serves."""
+    if name not in QUEUES:
+        raise ValueError(f"No worker serves a queue named {name!r}")
+    return Queue(name, connection=connection(), serializer=JSONSerializer)
+
+
+def enqueue(function: str, *args: Any, queue_name: str) -> None:
+    """Ring for `function` (a dotted name) with JSON arguments once the current transaction commits.
+
+    A bell that cannot be rung is logged and never fails the request: the work is a row already.
+    """
+    after_commit(functools.partial(ring, function, *args, queue_name=queue_name))
+
+
+def ring(function: str, *args: Any, queue_name: str) -> bool:
+    """Put a job on its queue now; returns whether Redis took it."""
+    settings = current_app.config
+    try:
+        queue(queue_name).enqueue_call(
+            function,
+            args=args,
+            timeout=settings["JOB_TIMEOUT_SECONDS"],
+            result_ttl=settings["RESULT_TTL_SECONDS"],
+            failure_ttl=settings["RETENTION_DAYS"] * 86_400,
+        )
+    except redis.RedisError as error:
+        log.warning("Could not ring %s for %s, the sweeper will: %s", queue_name, function, error)
+        return False
+    return True
+
+
+def work(queue_name: str, app: Flask) -> None:
+    """Serve one queue until told to stop; one queue a process, since a worker on several can lose a job."""
+    # Workers block on Redis for minutes and must outlive its restart, so they take redis-py's own retries.
+    patient = redis.Redis.from_url(app.config["REDIS_URL"])
+    with app.app_context():
+        Worker([queue_name], connection=patient, serializer=JSONSerializer, log_job_description=False).work(
+            logging_level=app.config["LOG_LEVEL"].upper()
+        )
+
+
+def in_app_context(job: Any) -> Any:
+    """Decorate a job so that it runs inside an application context of its own, in a worker or in a test."""
+
+    @functools.wraps(job)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        if has_app_context():
+            return job(*args, **kwargs)
+        from wsgi import app
+
+        with app.app_context():
+            return job(*args, **kwargs)
+
+    return wrapper
