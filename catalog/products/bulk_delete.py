@@ -1,0 +1,104 @@
+"""Deleting every product: asked for once, carried out in chunks by a job, watched by its record."""
+
+import logging
+import uuid
+from dataclasses import dataclass
+
+from sqlalchemy import delete, func, select, text
+
+from catalog import jobqueue
+from catalog.database import transaction
+from catalog.errors import Conflict, NotFound
+from catalog.extensions import db
+from catalog.products.models import BulkDeletion, Product, sku_key
+
+log = logging.getLogger(__name__)
+
+JOB = "catalog.products.jobs.delete_all"
+CHUNK = 10_000
+LEFT_BEHIND = text("interval '15 seconds'")
+
+
+@dataclass(frozen=True)
+class Status:
+    """How far a bulk deletion is; `percent` runs from 0 to 100."""
+
+    id: uuid.UUID
+    state: str
+    message: str
+    percent: int
+    deleted: int
+    error: str | None
+
+
+def request(expected_count: int | None = None) -> BulkDeletion:
+    """Record that all present products are to be deleted, and ring for it.
+
+    Raises Conflict when there are more or fewer products than `expected_count`.
+    """
+    with transaction() as session:
+        total = session.scalar(select(func.count()).select_from(Product)) or 0
+        if expected_count is not None and expected_count != total:
+            raise Conflict(f"There are {total} products, not {expected_count}; nothing was deleted.")
+        deletion = BulkDeletion(total=total)
+        session.add(deletion)
+        session.flush()
+        jobqueue.enqueue(JOB, str(deletion.id), queue_name="default")
+        return deletion
+
+
+def status(deletion_id: uuid.UUID) -> Status:
+    """Return how far a bulk deletion is. Raises NotFound."""
+    deletion = db.session.get(BulkDeletion, deletion_id)
+    if deletion is None:
+        raise NotFound("There is no such bulk deletion.")
+    ended = deletion.state == "completed"
+    percent = 100 if ended else min(99, deletion.deleted * 100 // max(deletion.total, 1))
+    message = f"{deletion.deleted} of {deletion.total} products deleted"
+    return Status(deletion.id, deletion.state, message, percent, deletion.deleted, deletion.error)
+
+
+def run(deletion_id: uuid.UUID) -> None:
+    """Delete chunk by chunk until nothing is left that was there when it was asked for.
+
+    Each chunk is a transaction with its count: a killed job goes on where it was, and two that run at
+    once take turns at the record's lock.
+    """
+    while _delete_chunk(deletion_id):
+        pass
+
+
+def _delete_chunk(deletion_id: uuid.UUID) -> bool:
+    with transaction() as session:
+        deletion = session.get(BulkDeletion, deletion_id, with_for_update=True, populate_existing=True)
+        if deletion is None or deletion.state in ("completed", "failed"):
+            return False
+        # In the order of SKUs, like an import: two that take the same rows then cannot block each other.
+        chunk = (
+            select(Product.id)
+            .where(Product.created_at <= deletion.created_at)
+            .order_by(sku_key(Product.sku))
+            .limit(CHUNK)
+            .with_for_update()
+        )
+        gone = session.execute(
+            delete(Product).where(Product.id.in_(chunk)), execution_options={"synchronize_session": False}
+        ).rowcount  # type: ignore[attr-defined]
+        deletion.deleted += gone
+        deletion.state = "running" if gone else "completed"
+        deletion.updated_at = func.now()
+        return bool(gone)
+
+
+def sweep() -> None:
+    """Ring again for deletions that nobody has moved for a while."""
+    with transaction() as session:
+        quiet = session.scalars(
+            select(BulkDeletion.id).where(
+                BulkDeletion.state.in_(["pending", "running"]),
+                BulkDeletion.updated_at < func.now() - LEFT_BEHIND,
+            )
+        ).all()
+    for deletion_id in quiet:
+        log.warning("Ringing again for the bulk deletion %s", deletion_id)
+        jobqueue.ring(JOB, str(deletion_id), queue_name="default")

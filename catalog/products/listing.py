@@ -1,0 +1,149 @@
+"""Lists of products: filters, search, order, and pages by offset or by cursor."""
+
+import base64
+import binascii
+import json
+import re
+import uuid
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, SQLColumnExpression, cast, func, literal, or_, select, tuple_
+from sqlalchemy.dialects.postgresql import TSQUERY
+from sqlalchemy.orm import Session
+
+from catalog.errors import ValidationFailed, field_error
+from catalog.products.models import Product, name_key, price_key, search_document, sku_key
+
+EXACT_TOTAL_UP_TO = 10_000
+_WORD = re.compile(r"\w+")
+
+
+@dataclass(frozen=True)
+class Page:
+    """One page of products and where it lies in the whole list."""
+
+    items: list[Product]
+    total: int
+    total_exact: bool
+    limit: int
+    offset: int
+    has_more: bool
+    next_cursor: str | None
+
+
+@dataclass(frozen=True)
+class _Order:
+    """A sortable field: the SQL that an index is ordered by, and how a cursor's value is read back."""
+
+    key: SQLColumnExpression[Any]
+    read: Any
+    unique: bool = False
+
+
+def _orders() -> dict[str, _Order]:
+    return {
+        # Ids are made in the order of time (UUIDv7), so the primary key is the order of creation.
+        "created_at": _Order(Product.id, lambda value: uuid.UUID(value), unique=True),
+        "number": _Order(Product.number, int, unique=True),
+        "sku": _Order(sku_key(Product.sku), str, unique=True),
+        "name": _Order(name_key(), str),
+        "price": _Order(price_key(), Decimal),
+    }
+
+
+def page(session: Session, query: dict[str, Any]) -> Page:
+    """Return the page that `query` (a loaded ProductQuerySchema) asks for.
+
+    Raises ValidationFailed for a cursor that this order did not give out.
+    """
+    order = _orders()[query["sort"].lstrip("-")]
+    descending = query["sort"].startswith("-")
+    filtered = _filtered(select(Product), query)
+    rows = session.execute(_ordered(filtered, order, descending, query)).all()
+    items = [row[0] for row in rows[: query["limit"]]]
+    has_more = len(rows) > query["limit"]
+    total, exact = _total(session, filtered)
+    return Page(
+        items=items,
+        total=total,
+        total_exact=exact,
+        limit=query["limit"],
+        offset=query["offset"],
+        has_more=has_more,
+        next_cursor=_encode(query["sort"], rows[len(items) - 1]) if has_more else None,
+    )
+
+
+def _filtered(statement: Select[Any], query: dict[str, Any]) -> Select[Any]:
+    conditions = {
+        "active": lambda value: Product.active.is_(value),
+        "category": lambda value: Product.category == value,
+        "min_price": lambda value: Product.price >= value,
+        "max_price": lambda value: Product.price <= value,
+        "sku": lambda value: func.lower(Product.sku).contains(func.lower(value), autoescape=False),
+        "name": lambda value: func.lower(Product.name).contains(func.lower(value), autoescape=False),
+        "search": matches,
+    }
+    for name, condition in conditions.items():
+        if name in query:
+            statement = statement.where(condition(query[name]))
+    return statement
+
+
+def matches(words: str) -> ColumnElement[bool]:
+    """Return the condition that a product has all words, the last one perhaps only begun, or a SKU so begun."""
+    found = _WORD.findall(words)
+    by_sku = sku_key(Product.sku).like(_escaped_lower(words.strip()).concat("%"), escape="\\")
+    if not found:
+        return by_sku
+    lexemes = " & ".join(f"'{word}'" for word in found) + ":*"
+    by_text = search_document().op("@@")(cast(func.to_tsquery("simple", lexemes), TSQUERY))
+    return or_(by_text, by_sku)
+
+
+def _escaped_lower(value: str) -> ColumnElement[str]:
+    escaped = re.sub(r"([\\%_])", r"\\\1", value)
+    return func.lower(literal(escaped))
+
+
+def _ordered(statement: Select[Any], order: _Order, descending: bool, query: dict[str, Any]) -> Select[Any]:
+    """Add the sort key, the start after the cursor, and one row more than the page, to see if more follow."""
+    keys = [order.key] if order.unique else [order.key, Product.id]
+    if "cursor" in query:
+        after = _decode(query["cursor"], query["sort"], order)
+        here, there = tuple_(*keys), tuple_(*after[: len(keys)])
+        statement = statement.where(here < there if descending else here > there)
+    else:
+        statement = statement.offset(query["offset"])
+    directed = [key.desc() if descending else key.asc() for key in keys]
+    return statement.add_columns(order.key.label("sort_key")).order_by(*directed).limit(query["limit"] + 1)
+
+
+def _total(session: Session, filtered: Select[Any]) -> tuple[int, bool]:
+    """Count exactly as far as that is cheap; beyond, return the planner's estimate and False."""
+    some = filtered.with_only_columns(literal(1)).limit(EXACT_TOTAL_UP_TO + 1).subquery()
+    count = session.scalar(select(func.count()).select_from(some)) or 0
+    if count <= EXACT_TOTAL_UP_TO:
+        return count, True
+    compiled = filtered.with_only_columns(literal(1)).compile(session.connection())
+    plan = session.connection().exec_driver_sql(f"EXPLAIN (FORMAT JSON) {compiled.string}", compiled.params)
+    return max(int(plan.scalar_one()[0]["Plan"]["Plan Rows"]), count), False
+
+
+def _encode(sort: str, row: Any) -> str:
+    value = [sort, str(row.sort_key), str(row[0].id)]
+    return base64.urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")
+
+
+def _decode(cursor: str, sort: str, order: _Order) -> tuple[Any, uuid.UUID]:
+    """Return the sort key and id that a page ended with; a cursor is opaque but holds no secret."""
+    try:
+        padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
+        given_sort, value, identity = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
+        if given_sort != sort:
+            raise ValidationFailed([field_error("cursor", f"This cursor belongs to sort={given_sort}.")])
+        return order.read(value), uuid.UUID(identity)
+    except (binascii.Error, UnicodeError, ValueError, TypeError, AttributeError, InvalidOperation) as error:
+        raise ValidationFailed([field_error("cursor", "Not a cursor that this list gave out.")]) from error

@@ -1,0 +1,121 @@
+"""The tables of products and of bulk deletions; every rule on a column is a constraint too."""
+
+import uuid
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import (
+    CheckConstraint,
+    ColumnElement,
+    DateTime,
+    Identity,
+    Index,
+    Integer,
+    Numeric,
+    String,
+    Text,
+    Uuid,
+    func,
+    literal_column,
+    text,
+)
+from sqlalchemy.orm import Mapped, mapped_column
+
+from catalog.extensions import Base
+
+MAX_INTEGER = 2**31 - 1
+SKU_UNIQUE = "uq_products_sku"
+
+
+class Product(Base):
+    """One product. `id` and `number` are made by the database; `version` counts the changes."""
+
+    __tablename__ = "products"
+
+    id: Mapped[uuid.UUID] = mapped_column(Uuid, primary_key=True, server_default=func.uuidv7())
+    number: Mapped[int] = mapped_column(Integer, Identity(always=False), unique=True)
+    sku: Mapped[str] = mapped_column(String(100))
+    name: Mapped[str] = mapped_column(String(255))
+    description: Mapped[str | None] = mapped_column(Text)
+    active: Mapped[bool] = mapped_column(server_default=text("true"))
+    price: Mapped[Decimal | None] = mapped_column(Numeric(12, 2))
+    stock_quantity: Mapped[int] = mapped_column(Integer, server_default=text("0"))
+    category: Mapped[str | None] = mapped_column(String(100))
+    image: Mapped[str | None] = mapped_column(String(500))
+    rating_rate: Mapped[Decimal | None] = mapped_column(Numeric(3, 2))
+    rating_count: Mapped[int | None] = mapped_column(Integer)
+    version: Mapped[int] = mapped_column(Integer, server_default=text("1"))
+    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
+    updated_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
+
+    __mapper_args__ = {"eager_defaults": True}
+
+    @property
+    def rating(self) -> dict[str, Any] | None:
+        """Return {"rate", "count"}, or None for a product that nobody rated."""
+        if self.rating_rate is None and self.rating_count is None:
+            return None
+        return {"rate": self.rating_rate, "count": self.rating_count}
+
+
+def sku_key(sku: Any) -> ColumnElement[str]:
+    """Return what makes two SKUs the same: the database's own lower case, compared byte by byte."""
+    return func.lower(sku).collate("C")
+
+
+def search_document() -> ColumnElement[Any]:
+    """Return the full-text document of a product: name, description and category (SKUs have an index)."""
+    return literal_column(SEARCH_DOCUMENT)
+
+
+SEARCH_DOCUMENT = (
+    "to_tsvector('simple'::regconfig,"
+    " products.name || ' ' || coalesce(products.description, '') || ' ' || coalesce(products.category, ''))"
+)
+
+
+def price_key() -> ColumnElement[Decimal]:
+    """Return the price to sort by; a product without one sorts as if it were free."""
+    return func.coalesce(Product.price, literal_column("0"))
+
+
+def name_key() -> ColumnElement[str]:
+    """Return the name to sort by, without regard to case."""
+    return func.lower(Product.name).collate("C")
+
+
+_CHECKS = {
+    "sku": "sku <> '' AND btrim(sku) = sku",
+    "name": "btrim(name) <> ''",
+    "price": "price > 0 AND price < 'NaN'",
+    "stock_quantity": "stock_quantity >= 0",
+    "rating_rate": "rating_rate BETWEEN 0 AND 5",
+    "rating_count": "rating_count >= 0",
+    "version": "version > 0",
+}
+for _name, _rule in _CHECKS.items():
+    Product.__table__.append_constraint(CheckConstraint(_rule, name=_name))  # type: ignore[attr-defined]
+
+Index(SKU_UNIQUE, sku_key(Product.sku), unique=True)
+Index("ix_products_active_created_at", Product.active, Product.created_at.desc())
+Index("ix_products_name", name_key(), Product.id)
+Index("ix_products_price", price_key(), Product.id)
+Index("ix_products_search", text(SEARCH_DOCUMENT.replace("products.", "")), postgresql_using="gin")
+
+
+class BulkDeletion(Base):
+    """A request to delete every product there was when it was made; kept as the record of it."""
+
+    __tablename__ = "bulk_deletions"
+
+    id: Mapped[uuid.UUID] = mapped_column(Uuid, primary_key=True, server_default=func.uuidv7())
+    state: Mapped[str] = mapped_column(String(20), server_default=text("'pending'"))
+    total: Mapped[int]
+    deleted: Mapped[int] = mapped_column(server_default=text("0"))
+    error: Mapped[str | None] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
+    updated_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
+
+    __table_args__ = (CheckConstraint("state IN ('pending', 'running', 'completed', 'failed')", name="state"),)
+    __mapper_args__ = {"eager_defaults": True}

@@ -1,0 +1,147 @@
+"""REST over products."""
+
+import uuid
+from typing import Any
+
+from flask import Response, url_for
+
+from catalog.http import Blueprint, etag, is_current, wanted_versions
+from catalog.products import bulk_delete, schemas, service
+from catalog.products.models import Product
+
+blueprint = Blueprint("products", __name__, url_prefix="/api/v1/products", description="The products of the catalog.")
+
+
+def _with_etag(product: Product) -> tuple[Product, int, dict[str, str]]:
+    return product, 200, {"ETag": etag(product.version)}
+
+
+def _unless_current(product: Product) -> Any:
+    if is_current(product.version):
+        return Response(status=304, headers={"ETag": etag(product.version)})
+    return _with_etag(product)
+
+
+@blueprint.get("/")
+@blueprint.arguments(schemas.ProductQuerySchema, location="query")
+@blueprint.response(200, schemas.ProductPageSchema)
+def list_products(query: dict[str, Any]) -> Any:
+    """List products
+
+    Filtered, searched, sorted, in pages by `offset` or by `cursor`.
+    """
+    return service.search(query)
+
+
+@blueprint.post("/")
+@blueprint.arguments(schemas.ProductCreateSchema)
+@blueprint.response(201, schemas.ProductSchema)
+@blueprint.alt_response(409, description="The SKU is taken")
+def create_product(fields: dict[str, Any]) -> Any:
+    """Create a product"""
+    product = service.create(fields)
+    location = url_for("products.get_product", product_id=product.id)
+    return product, 201, {"ETag": etag(product.version), "Location": location}
+
+
+@blueprint.get("/stats")
+@blueprint.response(200, schemas.StatsSchema)
+def get_stats() -> Any:
+    """Count the products"""
+    return service.stats()
+
+
+@blueprint.get("/<uuid:product_id>")
+@blueprint.response(200, schemas.ProductSchema)
+@blueprint.alt_response(304, description="Unchanged")
+@blueprint.alt_response(404, description="No such product")
+def get_product(product_id: uuid.UUID) -> Any:
+    """Read a product"""
+    return _unless_current(service.get(product_id))
+
+
+@blueprint.put("/<uuid:product_id>")
+@blueprint.arguments(schemas.ProductChangeSchema)
+@blueprint.response(200, schemas.ProductSchema)
+@blueprint.alt_response(404, description="No such product")
+@blueprint.alt_response(409, description="The SKU is taken")
+@blueprint.alt_response(412, description="`If-Match` names another version")
+def put_product(changes: dict[str, Any], product_id: uuid.UUID) -> Any:
+    """Change a product
+
+    Only the given fields change.
+    """
+    return _with_etag(service.update(product_id, changes, wanted_versions()))
+
+
+@blueprint.patch("/<uuid:product_id>")
+@blueprint.arguments(schemas.ProductChangeSchema)
+@blueprint.response(200, schemas.ProductSchema)
+@blueprint.alt_response(404, description="No such product")
+@blueprint.alt_response(409, description="The SKU is taken")
+@blueprint.alt_response(412, description="`If-Match` names another version")
+def patch_product(changes: dict[str, Any], product_id: uuid.UUID) -> Any:
+    """Change a product
+
+    The same as PUT.
+    """
+    return _with_etag(service.update(product_id, changes, wanted_versions()))
+
+
+@blueprint.delete("/<uuid:product_id>")
+@blueprint.response(204)
+@blueprint.alt_response(404, description="No such product")
+@blueprint.alt_response(412, description="`If-Match` names another version")
+def delete_product(product_id: uuid.UUID) -> None:
+    """Delete a product"""
+    service.delete(product_id, wanted_versions())
+
+
+@blueprint.get("/by-sku/<path:sku>")
+@blueprint.response(200, schemas.ProductSchema)
+@blueprint.alt_response(304, description="Unchanged")
+@blueprint.alt_response(404, description="No such product")
+def get_product_by_sku(sku: str) -> Any:
+    """Read a product by its SKU, in any case"""
+    return _unless_current(service.get_by_sku(sku))
+
+
+@blueprint.put("/by-sku/<path:sku>")
+@blueprint.arguments(schemas.ProductBySkuSchema)
+@blueprint.response(200, schemas.ProductSchema)
+@blueprint.alt_response(201, schema=schemas.ProductSchema, description="Created")
+@blueprint.alt_response(412, description="`If-Match` names another version")
+def put_product_by_sku(fields: dict[str, Any], sku: str) -> Any:
+    """Create or change the product with a SKU
+
+    `name` is required where the product is new.
+    """
+    product, created = service.put_by_sku(sku, fields, wanted_versions())
+    return product, 201 if created else 200, {"ETag": etag(product.version)}
+
+
+@blueprint.delete("/all")
+@blueprint.arguments(schemas.DeleteAllQuerySchema, location="query")
+@blueprint.response(202, schemas.SubmittedSchema)
+@blueprint.alt_response(409, description="`expected_count` is not the count")
+def delete_all_products(query: dict[str, Any]) -> Any:
+    """Delete all products
+
+    In the background; the answer names where to watch it.
+    """
+    deletion = bulk_delete.request(query.get("expected_count"))
+    location = url_for("products.get_deletion_status", deletion_id=deletion.id)
+    message = f"Deletion of {deletion.total} products submitted"
+    return (
+        {"task_id": deletion.id, "status": "submitted", "message": message},
+        202,
+        {"Location": location},
+    )
+
+
+@blueprint.get("/delete/<uuid:deletion_id>/status")
+@blueprint.response(200, schemas.DeletionStatusSchema)
+@blueprint.alt_response(404, description="No such deletion")
+def get_deletion_status(deletion_id: uuid.UUID) -> Any:
+    """Watch a bulk deletion"""
+    return bulk_delete.status(deletion_id)

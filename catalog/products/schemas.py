@@ -1,0 +1,260 @@
+"""What the API takes and gives for products. JSON types are taken at their word: "5" is not 5."""
+
+import re
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+import marshmallow as ma
+from marshmallow import fields, validate
+
+from catalog.products.models import MAX_INTEGER
+
+PRICE_BELOW = Decimal(10) ** 10
+IMAGE = re.compile(r"https?://[^\s/?#.][^\s]*", re.ASCII | re.IGNORECASE)
+SORTS = ("created_at", "number", "sku", "name", "price")
+
+
+class Text(fields.String):
+    """A string without NUL, which PostgreSQL cannot keep."""
+
+    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> str:
+        result = super()._deserialize(value, *args, **kwargs)
+        if result is not None and "\x00" in result:
+            raise ma.ValidationError("Must not contain NUL characters.")
+        return result  # type: ignore[no-any-return]
+
+
+class Sku(Text):
+    """A SKU: surrounding space is dropped before its length is judged."""
+
+    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> str:
+        return super()._deserialize(value, *args, **kwargs).strip()
+
+
+class Boolean(fields.Boolean):
+    """A JSON true or false; marshmallow's own also takes "yes" and 1."""
+
+    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> bool:
+        if not isinstance(value, bool):
+            raise self.make_error("invalid", input=value)
+        return value
+
+
+class Integer(fields.Integer):
+    """A JSON integer; marshmallow's own also takes true and "5"."""
+
+    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> int:
+        if isinstance(value, Decimal) and value == value.to_integral_value() and abs(value) < 2**63:
+            value = int(value)  # JSON does not tell 5.0 from 5
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise self.make_error("invalid", input=value)
+        return value
+
+
+class Number(fields.Field[Decimal]):
+    """A JSON number, kept as an exact Decimal, with at most `places` decimals; written as a number."""
+
+    default_error_messages = {
+        "invalid": "Not a valid number.",
+        "places": "At most {places} decimals.",
+    }
+
+    def __init__(self, places: int = 2, **kwargs: Any):
+        super().__init__(**{**kwargs, "metadata": {"type": "number", **kwargs.get("metadata", {})}})
+        self.places = places
+
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> float | None:
+        return None if value is None else float(value)
+
+    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> Decimal:
+        if not isinstance(value, int | Decimal) or isinstance(value, bool):
+            raise self.make_error("invalid")
+        return self.checked(Decimal(value))
+
+    def checked(self, number: Decimal) -> Decimal:
+        """Return the number as it is stored, e.g. 5 as 5.00; raises ValidationError for more decimals."""
+        if abs(number) >= 10**20:
+            return number  # the range check that follows refuses it
+        exact = round(number, self.places)
+        if exact != number:
+            raise self.make_error("places", places=self.places)
+        return exact
+
+
+def sku_rules() -> list[validate.Validator]:
+    """Return the rules for a SKU, after trimming."""
+    return [validate.Length(1, 100)]
+
+
+def name_rules() -> list[Any]:
+    """Return the rules for a name."""
+    return [validate.Length(1, 255), validate.Regexp(r".*\S", re.DOTALL, error="Must not be blank.")]
+
+
+def price_rules() -> list[validate.Validator]:
+    """Return the rules for a price: above zero, and within numeric(12, 2)."""
+    return [
+        validate.Range(min=Decimal(0), min_inclusive=False),
+        validate.Range(max=PRICE_BELOW, max_inclusive=False),
+    ]
+
+
+def count_rules() -> list[validate.Validator]:
+    """Return the rules for a quantity: zero or more, within a database integer."""
+    return [validate.Range(min=0, max=MAX_INTEGER)]
+
+
+def rate_rules() -> list[validate.Validator]:
+    """Return the rules for a rating: 0 to 5."""
+    return [validate.Range(min=Decimal(0), max=Decimal(5))]
+
+
+def image_rules() -> list[validate.Validator]:
+    """Return the rules for a picture's address: http or https with a host, at most 500 characters."""
+    return [
+        validate.Length(max=500),
+        validate.Regexp(IMAGE.pattern + r"\Z", IMAGE.flags, error="Not a valid http or https URL."),
+    ]
+
+
+class RatingSchema(ma.Schema):
+    """A product's rating."""
+
+    rate = Number(required=True, allow_none=True, validate=rate_rules(), metadata={"example": 4.5})
+    count = Integer(required=True, allow_none=True, validate=count_rules(), metadata={"example": 120})
+
+
+class ProductFields(ma.Schema):
+    """The fields that a client may write."""
+
+    sku = Sku(validate=sku_rules(), metadata={"example": "LAMP-001"})
+    name = Text(validate=name_rules(), metadata={"example": "Desk lamp"})
+    description = Text(allow_none=True, metadata={"example": "Warm white, dimmable"})
+    active = Boolean(metadata={"example": True})
+    price = Number(allow_none=True, validate=price_rules(), metadata={"example": 39.9})
+    stock_quantity = Integer(validate=count_rules(), metadata={"example": 12})
+    category = Text(allow_none=True, validate=validate.Length(max=100), metadata={"example": "Lighting"})
+    image = Text(allow_none=True, validate=image_rules(), metadata={"example": "https://img.example.com/lamp.jpg"})
+    rating = fields.Nested(RatingSchema, allow_none=True)
+
+    @ma.post_load
+    def flatten_rating(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+        """Turn `rating` into the two columns that hold it."""
+        if "rating" in data:
+            rating: Mapping[str, Any] = data.pop("rating") or {}
+            data["rating_rate"], data["rating_count"] = rating.get("rate"), rating.get("count")
+        return data
+
+
+class ProductCreateSchema(ProductFields):
+    """A new product; without a `sku` it gets `SKU-<number>`."""
+
+    name = Text(required=True, validate=name_rules(), metadata={"example": "Desk lamp"})
+
+
+class ProductChangeSchema(ProductFields):
+    """The fields to change; what is not given stays as it is."""
+
+
+class ProductBySkuSchema(ProductFields):
+    """The fields of a product that its address names; a `sku` may only differ from that in its case."""
+
+
+class ProductSchema(ProductFields):
+    """A product as it is answered."""
+
+    class Meta:
+        fields = (
+            "id",
+            "number",
+            "sku",
+            "name",
+            "description",
+            "active",
+            "price",
+            "stock_quantity",
+            "category",
+            "image",
+            "rating",
+            "version",
+            "created_at",
+            "updated_at",
+        )
+
+    id = fields.UUID(required=True)
+    number = fields.Integer(required=True, metadata={"example": 7})
+    version = fields.Integer(required=True, metadata={"example": 1})
+    created_at = fields.Function(lambda product: utc(product.created_at), metadata={"type": "string"})
+    updated_at = fields.Function(lambda product: utc(product.updated_at), metadata={"type": "string"})
+
+
+class ProductPageSchema(ma.Schema):
+    """One page of a list."""
+
+    items = fields.List(fields.Nested(ProductSchema), required=True)
+    total = fields.Integer(
+        required=True, metadata={"description": "How many match; an estimate where `total_exact` is false"}
+    )
+    total_exact = fields.Boolean(required=True)
+    limit = fields.Integer(required=True)
+    offset = fields.Integer(required=True)
+    has_more = fields.Boolean(required=True)
+    next_cursor = fields.String(required=True, allow_none=True)
+
+
+class ProductQuerySchema(ma.Schema):
+    """The filters, the order and the page of a list."""
+
+    limit = fields.Integer(load_default=20, validate=validate.Range(1, 100))
+    offset = fields.Integer(load_default=0, validate=validate.Range(0, 1_000_000))
+    cursor = fields.String(metadata={"description": "`next_cursor` of the page before"})
+    sort = fields.String(
+        load_default="-created_at",
+        validate=validate.OneOf([prefix + name for name in SORTS for prefix in ("", "-")]),
+    )
+    sku = Text(validate=validate.Length(1, 100), metadata={"description": "Part of the SKU, any case"})
+    name = Text(validate=validate.Length(1, 255), metadata={"description": "Part of the name, any case"})
+    search = Text(validate=validate.Length(1, 200), metadata={"description": "Words, the last one begun"})
+    category = Text(validate=validate.Length(1, 100))
+    active = fields.Boolean()
+    min_price = fields.Decimal(allow_nan=False, validate=validate.Range(0, PRICE_BELOW))
+    max_price = fields.Decimal(allow_nan=False, validate=validate.Range(0, PRICE_BELOW))
+
+
+class StatsSchema(ma.Schema):
+    """How many products there are."""
+
+    total = fields.Integer(required=True)
+    active = fields.Integer(required=True)
+    inactive = fields.Integer(required=True)
+
+
+class DeleteAllQuerySchema(ma.Schema):
+    """A guard against deleting more than one meant to."""
+
+    expected_count = fields.Integer(validate=validate.Range(min=0))
+
+
+class SubmittedSchema(ma.Schema):
+    """The answer to work that goes on in the background."""
+
+    task_id = fields.UUID(required=True)
+    status = fields.String(required=True, metadata={"example": "submitted"})
+    message = fields.String(required=True)
+
+
+class DeletionStatusSchema(ma.Schema):
+    """How far a bulk deletion is."""
+
+    task_id = fields.UUID(attribute="id", required=True)
+    status = fields.String(attribute="state", required=True)
+    message = fields.String(required=True)
+    percent = fields.Integer(required=True)
+    deleted_count = fields.Integer(attribute="deleted", required=True)
+    error = fields.String(required=True, allow_none=True)
+
+
+def utc(moment: Any) -> str:
+    """Return a time as ISO 8601 in UTC with `Z`."""
+    return moment.isoformat().replace("+00:00", "Z")  # type: ignore[no-any-return]

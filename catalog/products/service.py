@@ -1,0 +1,162 @@
+"""The rules of products. Every function that writes is one transaction, or joins the caller's."""
+
+import uuid
+from typing import Any
+
+from sqlalchemy import func, literal, select, text
+from sqlalchemy.exc import IntegrityError
+
+from catalog.database import transaction
+from catalog.errors import Conflict, NotFound, PreconditionFailed, ValidationFailed, field_error
+from catalog.extensions import db
+from catalog.products import listing
+from catalog.products.models import SKU_UNIQUE, Product, sku_key
+
+GENERATED_SKU_TRIES = 20
+
+
+def get(product_id: uuid.UUID) -> Product:
+    """Return a product by id. Raises NotFound."""
+    return _found(db.session.get(Product, product_id))
+
+
+def get_by_sku(sku: str) -> Product:
+    """Return a product by SKU, in any case. Raises NotFound."""
+    if "\x00" in sku:  # which no SKU holds, and PostgreSQL would not even compare
+        raise NotFound("There is no such product.")
+    return _found(db.session.scalar(_by_sku(sku)))
+
+
+def search(query: dict[str, Any]) -> listing.Page:
+    """Return one page of products for a loaded ProductQuerySchema. Raises ValidationFailed."""
+    return listing.page(db.session(), query)
+
+
+def stats() -> dict[str, int]:
+    """Return how many products there are: total, active, inactive."""
+    total, active = db.session.execute(
+        select(func.count(), func.count().filter(Product.active)).select_from(Product)
+    ).one()
+    return {"total": total, "active": active, "inactive": total - active}
+
+
+def create(fields: dict[str, Any]) -> Product:
+    """Add a product and return it; without a SKU it gets `SKU-<number>`. Raises Conflict for a taken SKU."""
+    with transaction():
+        if fields.get("sku"):
+            return _insert(Product(**fields))
+        return _create_with_made_up_sku(fields)
+
+
+def update(product_id: uuid.UUID, changes: dict[str, Any], versions: set[int] | None = None) -> Product:
+    """Change the given fields of a product and return it; a change that changes nothing keeps its version.
+
+    `versions` are those the caller holds to be current, None for any. Raises NotFound, PreconditionFailed
+    for a version that is not current, and Conflict for a SKU that another product has.
+    """
+    with transaction():
+        return _change(_locked(Product.id == product_id), changes, versions)
+
+
+def put_by_sku(sku: str, fields: dict[str, Any], versions: set[int] | None = None) -> tuple[Product, bool]:
+    """Create the product with this SKU or change the one there is; return it and whether it is new.
+
+    Raises ValidationFailed for a SKU that cannot be one, a `sku` in `fields` that is another, or a new
+    product without a name; and PreconditionFailed.
+    """
+    sku = sku.strip()
+    _check_sku(sku, fields.get("sku", sku))
+    with transaction() as session:
+        if versions is None and session.scalar(_by_sku(sku)) is None:
+            _check_name_given(fields)
+            try:
+                return _insert(Product(**{"sku": sku, **fields})), True
+            except Conflict:
+                pass  # someone else was faster; then it is theirs that we change
+        return _change(_locked(sku_key(Product.sku) == sku_key(sku)), fields, versions), False
+
+
+def delete(product_id: uuid.UUID, versions: set[int] | None = None) -> None:
+    """Remove a product. Raises NotFound, and PreconditionFailed for a version that is not current."""
+    with transaction() as session:
+        product = _locked(Product.id == product_id)
+        _check_version(product, versions)
+        session.delete(product)
+        session.flush()
+
+
+def _check_sku(sku: str, given: str) -> None:
+    if not 1 <= len(sku) <= 100 or "\x00" in sku:
+        raise ValidationFailed([field_error("sku", "A SKU has 1 to 100 characters, none of them NUL.")])
+    if given != sku and not db.session.scalar(select(sku_key(literal(given)) == sku_key(literal(sku)))):
+        raise ValidationFailed([field_error("sku", "Is another SKU than the one in the address.")])
+
+
+def _check_name_given(fields: dict[str, Any]) -> None:
+    if "name" not in fields:
+        raise ValidationFailed([field_error("name", "Missing data for required field.", "required")])
+
+
+def _by_sku(sku: str) -> Any:
+    return select(Product).where(sku_key(Product.sku) == sku_key(sku))
+
+
+def _found(product: Product | None) -> Product:
+    if product is None:
+        raise NotFound("There is no such product.")
+    return product
+
+
+def _locked(condition: Any) -> Product:
+    """Return the product as it is now, locked until the transaction ends."""
+    statement = select(Product).where(condition).with_for_update()
+    return _found(db.session.scalar(statement, execution_options={"populate_existing": True}))
+
+
+def _check_version(product: Product, versions: set[int] | None) -> None:
+    if versions is not None and product.version not in versions:
+        raise PreconditionFailed(f"The product has changed since: its version is {product.version} now.")
+
+
+def _change(product: Product, changes: dict[str, Any], versions: set[int] | None) -> Product:
+    _check_version(product, versions)
+    changed = {name: value for name, value in changes.items() if getattr(product, name) != value}
+    if not changed:
+        return product
+    for name, value in changed.items():
+        setattr(product, name, value)
+    product.version += 1
+    product.updated_at = func.now()
+    _flush(product)
+    return product
+
+
+def _insert(product: Product) -> Product:
+    db.session.add(product)
+    _flush(product)
+    return product
+
+
+def _create_with_made_up_sku(fields: dict[str, Any]) -> Product:
+    """Take numbers until one makes a SKU that nobody has chosen by hand."""
+    for _ in range(GENERATED_SKU_TRIES):
+        number = db.session.scalar(text("SELECT nextval(pg_get_serial_sequence('products', 'number'))"))
+        sku = f"SKU-{number}"
+        if db.session.scalar(_by_sku(sku)) is None:
+            return _insert(Product(**{**fields, "number": number, "sku": sku}))
+    raise Conflict("No free SKU could be made up; please give one.")
+
+
+def _flush(product: Product) -> None:
+    """Send the change within a savepoint, so that a duplicate SKU leaves the transaction usable."""
+    sku = product.sku
+    try:
+        with db.session.begin_nested():
+            db.session.flush()
+    except IntegrityError as error:
+        if getattr(error.orig, "diag", None) and error.orig.diag.constraint_name == SKU_UNIQUE:  # type: ignore[union-attr]
+            raise Conflict(
+                f"There is a product with the SKU {sku!r} already.",
+                errors=[field_error("sku", "Is taken.", "duplicate")],
+            ) from error
+        raise

@@ -1,0 +1,31 @@
+"""Runs the migrations in an application context, over the application's own engine."""
+
+from alembic import context
+from flask import current_app
+from sqlalchemy import text
+
+# Two processes that migrate at once take turns: an advisory lock of PostgreSQL.
+LOCK = 0x6D6967726174
+
+database = current_app.extensions["migrate"].db
+
+
+def run_migrations() -> None:
+    """Apply what is asked for, one transaction for each migration."""
+    options = current_app.extensions["migrate"].configure_args
+    with database.engine.connect() as connection:
+        connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": LOCK})
+        connection.commit()
+        context.configure(
+            connection=connection,
+            target_metadata=database.metadata,
+            transaction_per_migration=True,
+            **options,
+        )
+        with context.begin_transaction():
+            context.run_migrations()
+        connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": LOCK})
+        connection.commit()
+
+
+run_migrations()
