@@ -1,0 +1,82 @@
+"""The log files of a stack: shown as they grow, and kept small."""
+
+import shutil
+import sys
+from collections.abc import Sequence
+from datetime import datetime
+from itertools import cycle
+from pathlib import Path
+from typing import IO
+
+from catalog.stack.errors import StackError
+from catalog.stack.places import Places
+
+LARGEST_BYTES = 20_000_000
+
+
+def rotate(places: Places) -> None:
+    """Keep one older part of each log that has grown too large; its writer appends, so it goes on in the same file."""
+    for path in places.logs.glob("*.log"):
+        if path.stat().st_size > LARGEST_BYTES:
+            shutil.copyfile(path, path.with_suffix(".log.1"))
+            with path.open("r+b") as file:
+                file.truncate(0)
+
+
+def choose(places: Places, name: str | None) -> list[Path]:
+    """Return the log of the process `name`, or all of them; StackError that lists them if there is none."""
+    found = sorted(places.logs.glob("*.log"))
+    chosen = [path for path in found if name in (None, path.stem)]
+    if not chosen:
+        known = ", ".join(path.stem for path in found) or "none yet: `python3 manage.py start` makes them"
+        raise StackError(f"There is no log{f' of {name!r}' if name else ''}. There are: {known}")
+    return chosen
+
+
+class Follower:
+    """Prints lines of several logs, each with its process's name in its own colour, through honcho's printer."""
+
+    def __init__(self, places: Places, name: str | None = None) -> None:
+        from honcho.colour import get_colours
+        from honcho.printer import Printer
+
+        self.places = places
+        self.name = name
+        self.printer = Printer(sys.stdout, time_format="%H:%M:%S", width=15)
+        self.colours = cycle(get_colours())
+        self.files: dict[Path, tuple[IO[bytes], str]] = {}
+
+    def skip_to_end(self) -> None:
+        """Show only what comes from now on."""
+        for file, _ in self._files():
+            file.seek(0, 2)
+
+    def skip_to_last(self, lines: int) -> None:
+        """Show the last `lines` lines of each log, then what comes."""
+        for file, _ in self._files():
+            end = file.seek(0, 2)
+            file.seek(max(0, end - 200 * lines))
+            rest = file.read().splitlines(keepends=True)
+            file.seek(end - sum(map(len, rest[-lines:])))
+
+    def show(self) -> None:
+        """Print the lines that are complete and were not yet shown."""
+        for path, (file, colour) in zip(list(self.files), self._files(), strict=False):
+            if path.stat().st_size < file.tell():
+                file.seek(0)
+            self._show(path.stem, file, colour)
+
+    def _files(self) -> Sequence[tuple[IO[bytes], str]]:
+        for path in sorted(self.places.logs.glob("*.log")):
+            if path not in self.files and self.name in (None, path.stem):
+                self.files[path] = (path.open("rb"), next(self.colours))
+        return list(self.files.values())
+
+    def _show(self, name: str, file: IO[bytes], colour: str) -> None:
+        from honcho.printer import Message
+
+        while line := file.readline():
+            if not line.endswith(b"\n"):
+                file.seek(-len(line), 1)
+                return
+            self.printer.write(Message("line", line, datetime.now().astimezone(), name, colour))

@@ -1,0 +1,126 @@
+"""Where a stack keeps its files, and as whom PostgreSQL runs.
+
+PostgreSQL refuses to run as root. Started by root it runs as an unprivileged account, which must be able to reach its
+files; where it cannot (a project in /root), they live apart under /var/lib. No folder of anyone else is ever opened.
+"""
+
+import hashlib
+import os
+import pwd
+import shutil
+import stat
+import tempfile
+from pathlib import Path
+
+from catalog.stack.errors import StackError
+
+LONGEST_SOCKET_PATH = 100  # the system's limit is 104 to 108 bytes
+STATE_FOLDER = Path("/var/lib")
+
+
+class Places:
+    """The folders of one stack, all derived from its data folder."""
+
+    def __init__(self, data: Path) -> None:
+        self.data = data.absolute()
+        self.key = hashlib.sha256(str(self.data).encode()).hexdigest()[:10]
+        self.account = _unprivileged_account() if os.geteuid() == 0 else None
+        self.apart = STATE_FOLDER / f"catalog-{self.key}"
+        self.logs = self.data / "logs"
+        self.run = self.data / "run"
+
+    def create(self) -> None:
+        """Make the folders that everything else is put into."""
+        for folder in (self.data, self.logs, self.run):
+            if not folder.exists():
+                folder.mkdir(parents=True)
+                if self.account is not None:
+                    folder.chmod(0o711)  # PostgreSQL's account must get through, whatever the umask
+
+    @property
+    def postgres_home(self) -> Path:
+        """The folder above PostgreSQL's data: `data`, or the one apart. Where a cluster exists, it stays."""
+        for home in (self.data, self.apart):
+            if (home / "postgres" / "PG_VERSION").exists():
+                return home
+        return self.data if self._postgres_fits_in_data() else self.apart
+
+    def _postgres_fits_in_data(self) -> bool:
+        if self.account is None:
+            return True
+        short = _fits(self.data / "run" / "postgres" / ".s.PGSQL.5432")
+        return short and reachable(self.data)
+
+    @property
+    def postgres_sockets(self) -> Path:
+        """The folder of PostgreSQL's socket: its own, closed to everyone else."""
+        folder = self.postgres_home / "run" / "postgres"
+        return folder if _fits(folder / ".s.PGSQL.5432") else self._short / "postgres"
+
+    def socket(self, name: str) -> Path:
+        """The socket of a Redis, in `data/run` unless that path is too long for a socket."""
+        path = self.run / f"{name}.sock"
+        return path if _fits(path) else self._short / path.name
+
+    @property
+    def _short(self) -> Path:
+        return _private_folder(f"catalog-{os.geteuid()}-{self.key}")
+
+    def give(self, folder: Path) -> None:
+        """Make `folder`, 0700, PostgreSQL's own, and so each missing one above it; what exists is not opened."""
+        if not folder.parent.exists():
+            self.give(folder.parent)
+        folder.mkdir(mode=0o700, exist_ok=True)
+        if self.account is not None:
+            os.chown(folder, self.account.pw_uid, self.account.pw_gid)
+
+    def wipe(self) -> None:
+        """Delete everything of this stack: its data, what lives apart, its short socket folder."""
+        if self.data.is_dir():
+            for child in self.data.iterdir():
+                _delete(child)
+        for folder in (self.apart, *_short_folders(f"catalog-{os.geteuid()}-{self.key}")):
+            if folder.is_dir() and not folder.is_symlink():
+                _delete(folder)
+
+
+def reachable(path: Path) -> bool:
+    """Whether everyone may enter `path` and every folder above it."""
+    return all(folder.stat().st_mode & stat.S_IXOTH for folder in (path, *path.parents) if folder.exists())
+
+
+def _unprivileged_account() -> pwd.struct_passwd:
+    for name in ("postgres", "nobody"):
+        try:
+            return pwd.getpwnam(name)
+        except KeyError:
+            continue
+    raise StackError(
+        "PostgreSQL refuses to run as root, and this machine has neither a `postgres` nor a `nobody` account.\n"
+        "Run this as an ordinary user, or set DATABASE_URL to a PostgreSQL 18 server."
+    )
+
+
+def _fits(socket: Path) -> bool:
+    return len(os.fsencode(socket)) <= LONGEST_SOCKET_PATH
+
+
+def _short_folders(name: str) -> list[Path]:
+    return [Path(base) / name for base in dict.fromkeys((tempfile.gettempdir(), "/tmp"))]  # noqa: S108
+
+
+def _private_folder(name: str) -> Path:
+    """A folder of ours alone in the temp folder; one that someone else put there first is refused."""
+    folder = next(path for path in _short_folders(name) if _fits(path / "postgres" / ".s.PGSQL.5432"))
+    folder.mkdir(mode=0o700, exist_ok=True)
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o077:
+        raise StackError(f"{folder} is not a folder of yours alone: remove it, then try again.")
+    return folder
+
+
+def _delete(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink()

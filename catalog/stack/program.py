@@ -1,0 +1,43 @@
+"""The processes of the Procfile."""
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from catalog import __version__
+from catalog.stack import leftovers
+from catalog.stack.project import Project
+from catalog.stack.server import Server
+
+
+class Program(Server):
+    """One line of the Procfile: `name: command`, run by the shell with our Python first on PATH."""
+
+    version = __version__
+
+    def __init__(self, project: Project, name: str, line: str) -> None:
+        super().__init__()
+        self.project = project
+        self.name = name
+        self.line = line
+        self.log = project.places.logs / f"{name}.log"
+        self.folder = project.root
+        self.address = project.url if name == "web" else ""
+
+    def command(self) -> list[str]:
+        """Return the line for the shell, which it replaces, so that our signals reach it."""
+        return ["/bin/sh", "-c", f"exec {self.line}"]
+
+    def environment(self) -> Mapping[str, str]:
+        """Return the project's environment, marked as this stack's."""
+        path = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
+        return {**self.project.environment, **leftovers.mark(self.project.places), "PATH": path}
+
+
+def programs(project: Project) -> list[Program]:
+    """Return the processes of the Procfile, in its order."""
+    from honcho.environ import parse_procfile
+
+    lines = parse_procfile((project.root / "Procfile").read_text()).processes
+    return [Program(project, name, line) for name, line in lines.items()]
