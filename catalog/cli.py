@@ -1,0 +1,88 @@
+"""The verbs of `python3 manage.py`: the visible list. What is heavy is imported by the verb that needs it."""
+
+import difflib
+
+import click
+
+from catalog.commands import data, develop, imports, processes, service
+from catalog.stack.errors import StackError
+
+
+class Verbs(click.Group):
+    """Shows errors that are meant for people without a traceback, and names the nearest verb to an unknown one."""
+
+    def invoke(self, context: click.Context) -> object:
+        """Run the verb; a StackError becomes a message and exit status 1."""
+        try:
+            return super().invoke(context)
+        except StackError as error:
+            raise click.ClickException(str(error)) from error
+        except BrokenPipeError:
+            return context.exit(0)
+
+    def resolve_command(
+        self, context: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the verb; a UsageError with the nearest one if there is none of that name."""
+        if self.get_command(context, args[0]) is None:
+            nearest = difflib.get_close_matches(args[0], self.list_commands(context), n=1)
+            meant = f" Did you mean `{nearest[0]}`?" if nearest else ""
+            raise click.UsageError(f"There is no verb `{args[0]}`.{meant} `python3 manage.py help` lists them.")
+        return super().resolve_command(context, args)
+
+    def list_commands(self, context: click.Context) -> list[str]:
+        """Return the verbs in the order of the list below."""
+        return list(self.commands)
+
+
+@click.group(cls=Verbs, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.pass_context
+def main(context: click.Context) -> None:
+    """A product catalog: `python3 manage.py VERB`."""
+    if context.invoked_subcommand is None:
+        context.invoke(show_help)
+
+
+@click.command("help")
+@click.pass_context
+def show_help(context: click.Context) -> None:
+    """List the verbs, one line each."""
+    click.echo("python3 manage.py VERB\n")
+    for name, command in main.commands.items():
+        if not command.hidden:
+            click.echo(f"  {name:<13} {command.get_short_help_str(100)}")
+    click.echo("\n`python3 manage.py VERB --help` says more.")
+
+
+VERBS = (
+    service.fresh,
+    service.up,
+    service.start,
+    service.stop,
+    service.restart,
+    service.status,
+    service.show_logs,
+    service.clean,
+    data.init_db,
+    imports.import_file,
+    develop.test,
+    develop.test_verbose,
+    develop.test_debug,
+    develop.lint,
+    develop.bench,
+    develop.shell,
+    develop.database,
+    develop.routes,
+    show_help,
+    processes.supervise,
+    processes.prepare,
+    processes.worker,
+    processes.clock,
+)
+
+for _verb in VERBS:
+    main.add_command(_verb)
+
+
+if __name__ == "__main__":
+    main(prog_name="manage.py")

@@ -1,0 +1,67 @@
+"""The database made ready: its migrations and its sample products."""
+
+import os
+import subprocess
+import sys
+
+import click
+
+MIGRATION_LOCK = 0x6D696772  # "migr": the advisory lock of whoever migrates
+
+
+@click.command("init-db")
+@click.option("--count", default=20, show_default=True, help="How many sample products.")
+def init_db(count: int) -> None:
+    """Add 20 sample products; those that are there already are left as they are."""
+    from catalog.stack import control
+    from catalog.stack.project import Project
+
+    project = Project()
+    with control.servers_up(project):
+        os.environ.update(project.environment)
+        from wsgi import app
+
+        with app.app_context():
+            _migrate()
+            from catalog.products import seeds
+
+            click.echo(f"{seeds.seed(count)} sample products added.")
+
+
+def prepare() -> None:
+    """Bring the database to the newest migration; seed it if it is empty, for development, and SEED_ON_START."""
+    from wsgi import app
+
+    with app.app_context():
+        _migrate()
+        if app.config["CATALOG_ENV"] == "development" and app.config["SEED_ON_START"]:
+            from catalog.products import seeds
+
+            seeds.seed_if_empty()
+
+
+def _migrate() -> None:
+    """Upgrade under an advisory lock: of several that start at once one migrates, the others wait for it."""
+    from flask_migrate import upgrade
+    from sqlalchemy import text
+
+    from catalog.extensions import db
+
+    with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": MIGRATION_LOCK})
+        try:
+            upgrade()
+        finally:
+            connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": MIGRATION_LOCK})
+
+
+def run_flask(arguments: list[str]) -> int:
+    """Run a `flask` command against this project's database, started for it if need be; return its exit status."""
+    from catalog.stack import control
+    from catalog.stack.project import Project
+
+    project = Project()
+    with control.servers_up(project):
+        command = [sys.executable, "-m", "flask", "--app", "wsgi", *arguments]
+        environment = {"DATABASE_STATEMENT_TIMEOUT_SECONDS": "86400", **project.environment}
+        return subprocess.run(command, env=environment, cwd=project.root, check=False).returncode

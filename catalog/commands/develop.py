@@ -1,0 +1,87 @@
+"""Verbs for working on the project."""
+
+import os
+import sys
+
+import click
+
+from catalog import config
+from catalog.stack.errors import StackError
+
+PASS_ON = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": ["--help"]}
+ARGUMENTS = click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+
+
+@click.command(context_settings=PASS_ON)
+@ARGUMENTS
+def test(arguments: tuple[str, ...]) -> None:
+    """Run the tests in parallel; arguments are pytest's."""
+    _pytest(["-n", "auto", *arguments])
+
+
+@click.command("test-verbose", context_settings=PASS_ON)
+@ARGUMENTS
+def test_verbose(arguments: tuple[str, ...]) -> None:
+    """Run the tests, showing each HTTP request and response."""
+    os.environ["CATALOG_TEST_VERBOSE"] = "1"
+    _pytest(["-n", "0", "-s", *arguments])
+
+
+@click.command("test-debug", context_settings=PASS_ON)
+@ARGUMENTS
+def test_debug(arguments: tuple[str, ...]) -> None:
+    """As test-verbose, and the last 50 lines of the server's log."""
+    os.environ["CATALOG_TEST_DEBUG"] = os.environ["CATALOG_TEST_VERBOSE"] = "1"
+    _pytest(["-n", "0", "-s", *arguments])
+
+
+@click.command()
+def lint() -> None:
+    """Check style, format and types: ruff and mypy."""
+    import subprocess
+
+    checks = (["ruff", "check", "."], ["ruff", "format", "--check", "."], ["mypy"])
+    failed = [check for check in checks if subprocess.run([sys.executable, "-m", *check], cwd=config.ROOT).returncode]
+    sys.exit(1 if failed else 0)
+
+
+@click.command(context_settings=PASS_ON)
+@click.argument("name", required=False)
+@ARGUMENTS
+def bench(name: str | None, arguments: tuple[str, ...]) -> None:
+    """Run the benchmark NAME of bench/; without a name, list them."""
+    found = {path.stem: path for path in sorted((config.ROOT / "bench").glob("[a-z]*.py"))}
+    if name not in found:
+        raise StackError(f"The benchmarks are: {', '.join(found) or 'none'}")
+    os.execv(sys.executable, [sys.executable, str(found[name]), *arguments])  # noqa: S606
+
+
+@click.command(context_settings=PASS_ON)
+@ARGUMENTS
+def shell(arguments: tuple[str, ...]) -> None:
+    """Open a Python shell with the application loaded."""
+    _flask("shell", *arguments)
+
+
+@click.command("db", context_settings=PASS_ON)
+@ARGUMENTS
+def database(arguments: tuple[str, ...]) -> None:
+    """Migrations: `db upgrade`, `db downgrade`, `db current`, and all else of `flask db`."""
+    _flask("db", *arguments)
+
+
+@click.command()
+def routes() -> None:
+    """List every URL the service answers."""
+    _flask("routes")
+
+
+def _flask(*arguments: str) -> None:
+    from catalog.commands.data import run_flask
+
+    sys.exit(run_flask(list(arguments)))
+
+
+def _pytest(arguments: list[str]) -> None:
+    os.chdir(config.ROOT)
+    os.execv(sys.executable, [sys.executable, "-m", "pytest", *arguments])  # noqa: S606

