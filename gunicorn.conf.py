@@ -1,6 +1,7 @@
 """The web server: threads in a few processes. The settings of the service are in catalog/config.py."""
 
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,13 @@ control_socket_disable = True  # on by default, at one path for all projects of 
 accesslog = None  # the application logs its requests
 _memory = Path("/dev/shm")  # noqa: S108
 worker_tmp_dir = str(_memory) if _memory.is_dir() else None  # the heartbeat must not wait for a disk
+
+# What each process counts lies in a file of its own; /metrics adds them up. Must be set before the application
+# is imported, and the files of the last run must be gone by then.
+_counted = Path(_settings["DATA_DIR"]) / "metrics"
+shutil.rmtree(_counted, ignore_errors=True)
+_counted.mkdir(parents=True)
+os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(_counted)
 
 
 def post_fork(_server: Any, _worker: Any) -> None:

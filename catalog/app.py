@@ -4,7 +4,7 @@ from typing import Any
 
 from flask import Flask
 
-from catalog import __version__, config, errors, http, logs
+from catalog import __version__, config, errors, http, logs, metrics
 from catalog.extensions import db, migrate
 
 
@@ -22,6 +22,7 @@ def create_app(overrides: dict[str, Any] | None = None) -> Flask:
     _bind_extensions(app)
     _register_features(app)
     logs.register(app)
+    metrics.register(app)
     errors.register(app)
     return app
 
