@@ -4,7 +4,7 @@ from typing import Any
 
 from flask import Flask
 
-from catalog import __version__, config, errors, http, logs, metrics
+from catalog import __version__, cache, config, errors, http, logs, metrics
 from catalog.extensions import db, migrate
 
 
@@ -20,6 +20,7 @@ def create_app(overrides: dict[str, Any] | None = None) -> Flask:
     logs.configure(app.config["LOG_LEVEL"])
     http.configure(app)
     _bind_extensions(app)
+    cache.register(app)
     _register_features(app)
     logs.register(app)
     metrics.register(app)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import delete, func, select, text
 
 from catalog import jobqueue
+from catalog.cache import invalidate
 from catalog.database import transaction
 from catalog.errors import Conflict, NotFound
 from catalog.extensions import db
@@ -87,6 +88,8 @@ def _delete_chunk(deletion_id: uuid.UUID) -> bool:
         deletion.deleted += gone
         deletion.state = "running" if gone else "completed"
         deletion.updated_at = func.now()
+        if gone:
+            invalidate("product:*")
         return bool(gone)
 
 

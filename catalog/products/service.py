@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import func, literal, select, text
 from sqlalchemy.exc import IntegrityError
 
+from catalog.cache import invalidate
 from catalog.database import transaction
 from catalog.errors import Conflict, NotFound, PreconditionFailed, ValidationFailed, field_error
 from catalog.extensions import db
@@ -16,8 +17,8 @@ GENERATED_SKU_TRIES = 20
 
 
 def get(product_id: uuid.UUID) -> Product:
-    """Return a product by id. Raises NotFound."""
-    return _found(db.session.get(Product, product_id))
+    """Return a product by id, as PostgreSQL has it now. Raises NotFound."""
+    return _found(db.session.get(Product, product_id, populate_existing=True))
 
 
 def get_by_sku(sku: str) -> Product:
@@ -83,6 +84,7 @@ def delete(product_id: uuid.UUID, versions: set[int] | None = None) -> None:
         _check_version(product, versions)
         session.delete(product)
         session.flush()
+        _forget(product)
 
 
 def _check_sku(sku: str, given: str) -> None:
@@ -128,13 +130,20 @@ def _change(product: Product, changes: dict[str, Any], versions: set[int] | None
     product.version += 1
     product.updated_at = func.now()
     _flush(product)
+    _forget(product)
     return product
 
 
 def _insert(product: Product) -> Product:
     db.session.add(product)
     _flush(product)
+    _forget(product)
     return product
+
+
+def _forget(product: Product) -> None:
+    """Name everything cached that a change of this product makes wrong."""
+    invalidate(f"product:{product.id}")
 
 
 def _create_with_made_up_sku(fields: dict[str, Any]) -> Product:
