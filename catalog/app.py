@@ -4,7 +4,7 @@ from typing import Any
 
 from flask import Flask
 
-from catalog import __version__, cache, config, errors, http, logs, metrics
+from catalog import __version__, cache, config, errors, hotpath, http, logs, metrics
 from catalog.extensions import db, migrate
 
 
@@ -25,6 +25,7 @@ def create_app(overrides: dict[str, Any] | None = None) -> Flask:
     logs.register(app)
     metrics.register(app)
     errors.register(app)
+    hotpath.register(app, {"/api/v1/products/<uuid:product_id>": "product"})
     return app
 
 
