@@ -90,7 +90,7 @@ def load() -> dict[str, Any]:
 
 
 def _read(env: Env, setting: Setting) -> Any:
-    if os.environ.get(setting.name, "").strip() == "":
+    if env.str(setting.name, default="").strip() == "":
         return setting.default
     return getattr(env, setting.kind)(setting.name, validate=setting.check)
 

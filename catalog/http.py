@@ -1,13 +1,14 @@
 """What all routes share: strict JSON bodies, errors by field, paging and entity tags."""
 
 import json
-import re
+from collections.abc import Iterable
 from decimal import Decimal
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import flask_smorest
 import marshmallow as ma
 from flask import Flask, Request, Response, request
+from flask.json.provider import DefaultJSONProvider
 from webargs import missing
 from webargs.flaskparser import FlaskParser
 from werkzeug.http import parse_etags
@@ -15,11 +16,14 @@ from werkzeug.http import parse_etags
 from catalog.cache import Copy
 from catalog.errors import BadRequest, TooLarge, UnsupportedMediaType, ValidationFailed, flatten
 
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
 JSON_MAX_BYTES = 1_000_000
 JSON_MAX_DEPTH = 32
 
-_BRACES_AS_BRACKETS = str.maketrans("{}", "[]")
-_NO_BRACKET = re.compile(r"[^\[\]]+")
+_BRACES_AS_BRACKETS = bytes.maketrans(b"{}", b"[]")
+_NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 
 
 def parse_json(raw: bytes) -> Any:
@@ -31,8 +35,8 @@ def parse_json(raw: bytes) -> Any:
     if len(raw) > JSON_MAX_BYTES:
         raise TooLarge(f"The JSON body is larger than {JSON_MAX_BYTES:,} bytes.")
     try:
+        _check_depth(raw)
         text = raw.decode("utf-8")
-        _check_depth(text)
         value = json.loads(
             text,
             parse_float=Decimal,
@@ -48,12 +52,15 @@ def parse_json(raw: bytes) -> Any:
     return value
 
 
-def _check_depth(text: str) -> None:
+def _check_depth(raw: bytes) -> None:
     """Peel the innermost brackets off, level by level: linear, and no recursion for a hostile body."""
-    outside_strings = text.replace("\\\\", "").replace('\\"', "").split('"')[::2]
-    brackets = _NO_BRACKET.sub("", "".join(outside_strings).translate(_BRACES_AS_BRACKETS))
+    outside_strings = raw.replace(b"\\\\", b"").replace(b'\\"', b"").split(b'"')[::2]
+    brackets = b"".join(outside_strings).translate(_BRACES_AS_BRACKETS, delete=_NO_BRACKETS)
     for _ in range(JSON_MAX_DEPTH):
-        brackets = brackets.replace("[]", "")
+        peeled = brackets.replace(b"[]", b"")
+        if peeled == brackets:
+            break
+        brackets = peeled
     if brackets:
         raise BadRequest(f"The JSON body is nested deeper than {JSON_MAX_DEPTH} levels, or its brackets do not match.")
 
@@ -84,6 +91,8 @@ class Parser(FlaskParser):
         """
         # One byte more than allowed is enough to know, whatever Content-Length claims.
         raw = req.stream.read(JSON_MAX_BYTES + 1)
+        if len(raw) < min(req.content_length or 0, JSON_MAX_BYTES):
+            raise BadRequest("The body ended before its Content-Length.")
         if not raw and not req.is_json:
             return missing
         if not req.is_json:
@@ -97,13 +106,6 @@ class Parser(FlaskParser):
             location, inner = next(iter(messages.items()))
             messages = inner if location in ("json", "query", "form", "files") else messages
         raise ValidationFailed(flatten(messages))
-
-
-class Blueprint(flask_smorest.Blueprint):
-    """A blueprint whose `arguments()` are read by our parser."""
-
-    ARGUMENTS_PARSER = Parser()
-    PAGINATION_HEADER_NAME = None
 
 
 class ErrorSchema(ma.Schema):
@@ -125,6 +127,19 @@ class ProblemSchema(ma.Schema):
     code = ma.fields.String(required=True)
     request_id = ma.fields.String(required=True, allow_none=True)
     errors = ma.fields.List(ma.fields.Nested(ErrorSchema))
+
+
+class Blueprint(flask_smorest.Blueprint):
+    """A blueprint whose `arguments()` are read by our parser, and whose errors are documented as problems."""
+
+    ARGUMENTS_PARSER = Parser()
+    PAGINATION_HEADER_NAME = None
+
+    def problem(self, status: int, description: str) -> Any:
+        """Document that an operation can end with this HTTP status."""
+        return self.alt_response(
+            status, schema=ProblemSchema, content_type="application/problem+json", description=description
+        )
 
 
 class Api(flask_smorest.Api):
@@ -173,9 +188,31 @@ def holds(if_none_match: str | None, tag: str) -> bool:
     return tags.star_tag or tags.contains_weak(tag.strip('"'))
 
 
+class Json(DefaultJSONProvider):
+    """JSON as it is answered: keys in their own order, text as it is, money as numbers."""
+
+    sort_keys = False
+    ensure_ascii = False
+
+    @staticmethod
+    def default(o: Any) -> Any:  # the name is that of the method it overrides
+        """Return what stands for an object that JSON does not know."""
+        return float(o) if isinstance(o, Decimal) else DefaultJSONProvider.default(o)
+
+
+class _OptionalSlash:
+    """Drops the slashes that end a path, so that every address works with and without, and none redirects."""
+
+    def __init__(self, wsgi: "WSGIApplication"):
+        self.wsgi = wsgi
+
+    def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        environ["PATH_INFO"] = environ.get("PATH_INFO", "").rstrip("/") or "/"
+        return self.wsgi(environ, start_response)
+
+
 def configure(app: Flask) -> None:
-    """Set what all answers share: sorted by nothing, UTF-8 as it is, and no redirect for a slash."""
-    app.json.sort_keys = False  # type: ignore[attr-defined]
-    app.json.ensure_ascii = False  # type: ignore[attr-defined]
-    app.url_map.strict_slashes = False
+    """Set what all answers share: keys in their own order, text as it is, and no redirect for a slash."""
+    app.json = Json(app)
     app.url_map.merge_slashes = False
+    app.wsgi_app = _OptionalSlash(app.wsgi_app)  # type: ignore[method-assign]

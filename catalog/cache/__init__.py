@@ -10,7 +10,6 @@ docs/adr/0004-cache.md states the promise and the races behind each of these.
 
 import functools
 import inspect
-import json
 import random
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
@@ -119,7 +118,7 @@ def _load(load: Callable[[], Any], ttl: float, etag: Callable[[Any], str] | None
         value = load()
     except NotFound as error:
         return Found(b"-" + error.detail.encode(), NEGATIVE_SECONDS)
-    body = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+    body = current_app.json.dumps(value, separators=(",", ":")).encode() + b"\n"
     tag = etag(value).encode() if etag else b""
     jittered = ttl * random.uniform(1 - TTL_JITTER, 1)  # noqa: S311
     return Found(b"+" + tag + b"\n" + body, jittered)

@@ -52,8 +52,10 @@ def _overall(dependencies: dict[str, dict[str, Any]]) -> str:
 
 
 def _ask_database() -> None:
-    with db.engine.connect() as connection:
-        connection.execute(text("SELECT 1"))
+    try:
+        db.session.execute(text("SELECT 1"))
+    finally:
+        db.session.rollback()
 
 
 def _probe(ask: Callable[[], Any]) -> dict[str, Any]:

@@ -3,8 +3,9 @@
 import logging
 import uuid
 from dataclasses import dataclass
+from datetime import timedelta
 
-from sqlalchemy import delete, func, select, text
+from sqlalchemy import delete, func, select
 
 from catalog import jobqueue
 from catalog.cache import invalidate
@@ -17,7 +18,7 @@ log = logging.getLogger(__name__)
 
 JOB = "catalog.products.jobs.delete_all"
 CHUNK = 10_000
-LEFT_BEHIND = text("interval '15 seconds'")
+LEFT_BEHIND = timedelta(seconds=15)
 
 
 @dataclass(frozen=True)
@@ -94,14 +95,12 @@ def _delete_chunk(deletion_id: uuid.UUID) -> bool:
 
 
 def sweep() -> None:
-    """Ring again for deletions that nobody has moved for a while."""
+    """Ring again for deletions that nobody has moved for a while, once in that while."""
     with transaction() as session:
-        quiet = session.scalars(
-            select(BulkDeletion.id).where(
-                BulkDeletion.state.in_(["pending", "running"]),
-                BulkDeletion.updated_at < func.now() - LEFT_BEHIND,
-            )
-        ).all()
-    for deletion_id in quiet:
-        log.warning("Ringing again for the bulk deletion %s", deletion_id)
-        jobqueue.ring(JOB, str(deletion_id), queue_name="default")
+        quiet = select(BulkDeletion).where(
+            BulkDeletion.state.in_(["pending", "running"]), BulkDeletion.updated_at < func.now() - LEFT_BEHIND
+        )
+        for deletion in session.scalars(quiet.with_for_update(skip_locked=True)):
+            log.warning("Ringing again for the bulk deletion %s", deletion.id)
+            deletion.updated_at = func.now()
+            jobqueue.enqueue(JOB, str(deletion.id), queue_name="default")

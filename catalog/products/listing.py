@@ -14,7 +14,7 @@ from sqlalchemy.dialects.postgresql import TSQUERY
 from sqlalchemy.orm import Session
 
 from catalog.errors import ValidationFailed, field_error
-from catalog.products.models import Product, name_key, price_key, search_document, sku_key
+from catalog.products.models import MAX_INTEGER, PRICE_BELOW, Product, name_key, price_key, search_document, sku_key
 
 EXACT_TOTAL_UP_TO = 10_000
 _WORD = re.compile(r"\w+")
@@ -46,10 +46,10 @@ def _orders() -> dict[str, _Order]:
     return {
         # Ids are made in the order of time (UUIDv7), so the primary key is the order of creation.
         "created_at": _Order(Product.id, lambda value: uuid.UUID(value), unique=True),
-        "number": _Order(Product.number, int, unique=True),
+        "number": _Order(Product.number, _number, unique=True),
         "sku": _Order(sku_key(Product.sku), str, unique=True),
         "name": _Order(name_key(), str),
-        "price": _Order(price_key(), Decimal),
+        "price": _Order(price_key(), _price),
     }
 
 
@@ -82,14 +82,19 @@ def _filtered(statement: Select[Any], query: dict[str, Any]) -> Select[Any]:
         "category": lambda value: Product.category == value,
         "min_price": lambda value: Product.price >= value,
         "max_price": lambda value: Product.price <= value,
-        "sku": lambda value: func.lower(Product.sku).contains(func.lower(value), autoescape=False),
-        "name": lambda value: func.lower(Product.name).contains(func.lower(value), autoescape=False),
+        "sku": lambda value: _holds(Product.sku, value),
+        "name": lambda value: _holds(Product.name, value),
         "search": matches,
     }
     for name, condition in conditions.items():
         if name in query:
             statement = statement.where(condition(query[name]))
     return statement
+
+
+def _holds(column: SQLColumnExpression[str], part: str) -> ColumnElement[bool]:
+    pattern = literal("%").concat(_escaped_lower(part)).concat("%")
+    return func.lower(column).like(pattern, escape="\\")
 
 
 def matches(words: str) -> ColumnElement[bool]:
@@ -123,13 +128,28 @@ def _ordered(statement: Select[Any], order: _Order, descending: bool, query: dic
 
 def _total(session: Session, filtered: Select[Any]) -> tuple[int, bool]:
     """Count exactly as far as that is cheap; beyond, return the planner's estimate and False."""
-    some = filtered.with_only_columns(literal(1)).limit(EXACT_TOTAL_UP_TO + 1).subquery()
+    matching = filtered.with_only_columns(literal(1)).select_from(Product)
+    some = matching.limit(EXACT_TOTAL_UP_TO + 1).subquery()
     count = session.scalar(select(func.count()).select_from(some)) or 0
     if count <= EXACT_TOTAL_UP_TO:
         return count, True
-    compiled = filtered.with_only_columns(literal(1)).compile(session.connection())
+    compiled = matching.compile(session.connection())
     plan = session.connection().exec_driver_sql(f"EXPLAIN (FORMAT JSON) {compiled.string}", compiled.params)
     return max(int(plan.scalar_one()[0]["Plan"]["Plan Rows"]), count), False
+
+
+def _number(value: Any) -> int:
+    number = int(value)
+    if abs(number) > MAX_INTEGER:
+        raise ValueError(f"{number} is no product's number")
+    return number
+
+
+def _price(value: Any) -> Decimal:
+    price = Decimal(value)
+    if not 0 <= price < PRICE_BELOW:
+        raise ValueError(f"{price} is no product's price")
+    return price
 
 
 def _encode(sort: str, row: Any) -> str:

@@ -25,6 +25,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from catalog.extensions import Base
 
 MAX_INTEGER = 2**31 - 1
+PRICE_BELOW = Decimal(10) ** 10
 SKU_UNIQUE = "uq_products_sku"
 
 
@@ -64,15 +65,15 @@ def sku_key(sku: Any) -> ColumnElement[str]:
     return func.lower(sku).collate("C")
 
 
-def search_document() -> ColumnElement[Any]:
-    """Return the full-text document of a product: name, description and category (SKUs have an index)."""
-    return literal_column(SEARCH_DOCUMENT)
-
-
 SEARCH_DOCUMENT = (
     "to_tsvector('simple'::regconfig,"
     " products.name || ' ' || coalesce(products.description, '') || ' ' || coalesce(products.category, ''))"
 )
+
+
+def search_document() -> ColumnElement[Any]:
+    """Return the full-text document of a product: name, description and category (SKUs have an index)."""
+    return literal_column(SEARCH_DOCUMENT)
 
 
 def price_key() -> ColumnElement[Decimal]:
@@ -101,7 +102,13 @@ Index(SKU_UNIQUE, sku_key(Product.sku), unique=True)
 Index("ix_products_active_created_at", Product.active, Product.created_at.desc())
 Index("ix_products_name", name_key(), Product.id)
 Index("ix_products_price", price_key(), Product.id)
-Index("ix_products_search", text(SEARCH_DOCUMENT.replace("products.", "")), postgresql_using="gin")
+# As text, since SQLAlchemy's `func.to_tsvector` hides its columns, and so its table, from Index().
+Index(
+    "ix_products_search",
+    text(SEARCH_DOCUMENT.replace("products.", "")),
+    postgresql_using="gin",
+    _table=Product.__table__,
+)
 
 
 class BulkDeletion(Base):

@@ -22,7 +22,7 @@ def _unless_current(product: Product) -> Any:
     return _with_etag(product)
 
 
-@blueprint.get("/")
+@blueprint.get("")
 @blueprint.arguments(schemas.ProductQuerySchema, location="query")
 @blueprint.response(200, schemas.ProductPageSchema)
 def list_products(query: dict[str, Any]) -> Any:
@@ -33,10 +33,10 @@ def list_products(query: dict[str, Any]) -> Any:
     return service.search(query)
 
 
-@blueprint.post("/")
+@blueprint.post("")
 @blueprint.arguments(schemas.ProductCreateSchema)
 @blueprint.response(201, schemas.ProductSchema)
-@blueprint.alt_response(409, description="The SKU is taken")
+@blueprint.problem(409, "The SKU is taken")
 def create_product(fields: dict[str, Any]) -> Any:
     """Create a product"""
     product = service.create(fields)
@@ -54,7 +54,7 @@ def get_stats() -> Any:
 @blueprint.get("/<uuid:product_id>")
 @blueprint.response(200, schemas.ProductSchema)
 @blueprint.alt_response(304, description="Unchanged")
-@blueprint.alt_response(404, description="No such product")
+@blueprint.problem(404, "No such product")
 def get_product(product_id: uuid.UUID) -> Any:
     """Read a product"""
     return copy_answer(reads.product(product_id))
@@ -63,9 +63,9 @@ def get_product(product_id: uuid.UUID) -> Any:
 @blueprint.put("/<uuid:product_id>")
 @blueprint.arguments(schemas.ProductChangeSchema)
 @blueprint.response(200, schemas.ProductSchema)
-@blueprint.alt_response(404, description="No such product")
-@blueprint.alt_response(409, description="The SKU is taken")
-@blueprint.alt_response(412, description="`If-Match` names another version")
+@blueprint.problem(404, "No such product")
+@blueprint.problem(409, "The SKU is taken")
+@blueprint.problem(412, "`If-Match` names another version")
 def put_product(changes: dict[str, Any], product_id: uuid.UUID) -> Any:
     """Change a product
 
@@ -77,9 +77,9 @@ def put_product(changes: dict[str, Any], product_id: uuid.UUID) -> Any:
 @blueprint.patch("/<uuid:product_id>")
 @blueprint.arguments(schemas.ProductChangeSchema)
 @blueprint.response(200, schemas.ProductSchema)
-@blueprint.alt_response(404, description="No such product")
-@blueprint.alt_response(409, description="The SKU is taken")
-@blueprint.alt_response(412, description="`If-Match` names another version")
+@blueprint.problem(404, "No such product")
+@blueprint.problem(409, "The SKU is taken")
+@blueprint.problem(412, "`If-Match` names another version")
 def patch_product(changes: dict[str, Any], product_id: uuid.UUID) -> Any:
     """Change a product
 
@@ -90,8 +90,8 @@ def patch_product(changes: dict[str, Any], product_id: uuid.UUID) -> Any:
 
 @blueprint.delete("/<uuid:product_id>")
 @blueprint.response(204)
-@blueprint.alt_response(404, description="No such product")
-@blueprint.alt_response(412, description="`If-Match` names another version")
+@blueprint.problem(404, "No such product")
+@blueprint.problem(412, "`If-Match` names another version")
 def delete_product(product_id: uuid.UUID) -> None:
     """Delete a product"""
     service.delete(product_id, wanted_versions())
@@ -100,7 +100,7 @@ def delete_product(product_id: uuid.UUID) -> None:
 @blueprint.get("/by-sku/<path:sku>")
 @blueprint.response(200, schemas.ProductSchema)
 @blueprint.alt_response(304, description="Unchanged")
-@blueprint.alt_response(404, description="No such product")
+@blueprint.problem(404, "No such product")
 def get_product_by_sku(sku: str) -> Any:
     """Read a product by its SKU, in any case"""
     return _unless_current(service.get_by_sku(sku))
@@ -110,7 +110,7 @@ def get_product_by_sku(sku: str) -> Any:
 @blueprint.arguments(schemas.ProductBySkuSchema)
 @blueprint.response(200, schemas.ProductSchema)
 @blueprint.alt_response(201, schema=schemas.ProductSchema, description="Created")
-@blueprint.alt_response(412, description="`If-Match` names another version")
+@blueprint.problem(412, "`If-Match` names another version")
 def put_product_by_sku(fields: dict[str, Any], sku: str) -> Any:
     """Create or change the product with a SKU
 
@@ -123,7 +123,7 @@ def put_product_by_sku(fields: dict[str, Any], sku: str) -> Any:
 @blueprint.delete("/all")
 @blueprint.arguments(schemas.DeleteAllQuerySchema, location="query")
 @blueprint.response(202, schemas.SubmittedSchema)
-@blueprint.alt_response(409, description="`expected_count` is not the count")
+@blueprint.problem(409, "`expected_count` is not the count")
 def delete_all_products(query: dict[str, Any]) -> Any:
     """Delete all products
 
@@ -141,7 +141,7 @@ def delete_all_products(query: dict[str, Any]) -> Any:
 
 @blueprint.get("/delete/<uuid:deletion_id>/status")
 @blueprint.response(200, schemas.DeletionStatusSchema)
-@blueprint.alt_response(404, description="No such deletion")
+@blueprint.problem(404, "No such deletion")
 def get_deletion_status(deletion_id: uuid.UUID) -> Any:
     """Watch a bulk deletion"""
     return bulk_delete.status(deletion_id)

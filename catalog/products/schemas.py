@@ -8,9 +8,8 @@ from typing import Any
 import marshmallow as ma
 from marshmallow import fields, validate
 
-from catalog.products.models import MAX_INTEGER
+from catalog.products.models import MAX_INTEGER, PRICE_BELOW
 
-PRICE_BELOW = Decimal(10) ** 10
 IMAGE = re.compile(r"https?://[^\s/?#.][^\s]*", re.ASCII | re.IGNORECASE)
 SORTS = ("created_at", "number", "sku", "name", "price")
 

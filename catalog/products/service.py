@@ -1,6 +1,8 @@
 """The rules of products. Every function that writes is one transaction, or joins the caller's."""
 
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import func, literal, select, text
@@ -125,18 +127,18 @@ def _change(product: Product, changes: dict[str, Any], versions: set[int] | None
     changed = {name: value for name, value in changes.items() if getattr(product, name) != value}
     if not changed:
         return product
-    for name, value in changed.items():
-        setattr(product, name, value)
-    product.version += 1
-    product.updated_at = func.now()
-    _flush(product)
+    with _refusing_duplicates(changed.get("sku")):
+        for name, value in changed.items():
+            setattr(product, name, value)
+        product.version += 1
+        product.updated_at = func.clock_timestamp()
     _forget(product)
     return product
 
 
 def _insert(product: Product) -> Product:
-    db.session.add(product)
-    _flush(product)
+    with _refusing_duplicates(product.sku):
+        db.session.add(product)
     _forget(product)
     return product
 
@@ -156,16 +158,17 @@ def _create_with_made_up_sku(fields: dict[str, Any]) -> Product:
     raise Conflict("No free SKU could be made up; please give one.")
 
 
-def _flush(product: Product) -> None:
-    """Send the change within a savepoint, so that a duplicate SKU leaves the transaction usable."""
-    sku = product.sku
+@contextmanager
+def _refusing_duplicates(sku: str | None) -> Iterator[None]:
+    """Write within a savepoint, so that a duplicate SKU leaves the caller's transaction usable."""
     try:
         with db.session.begin_nested():
-            db.session.flush()
+            yield
     except IntegrityError as error:
-        if getattr(error.orig, "diag", None) and error.orig.diag.constraint_name == SKU_UNIQUE:  # type: ignore[union-attr]
-            raise Conflict(
-                f"There is a product with the SKU {sku!r} already.",
-                errors=[field_error("sku", "Is taken.", "duplicate")],
-            ) from error
-        raise
+        diagnosis = getattr(error.orig, "diag", None)
+        if diagnosis is None or diagnosis.constraint_name != SKU_UNIQUE:
+            raise
+        raise Conflict(
+            f"There is a product with the SKU {sku!r} already.",
+            errors=[field_error("sku", "Is taken.", "duplicate")],
+        ) from error

@@ -1,0 +1,142 @@
+"""Real PostgreSQL and Redis for every test: started once a run, one database a process, a savepoint a test."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from flask_migrate import upgrade
+from sqlalchemy import create_engine, text
+from sqlalchemy.engine import Connection, make_url
+
+from catalog.app import create_app
+from catalog.extensions import db
+from catalog.stack import Embedded
+from tests import shown
+
+TEMPLATE = "catalog"
+FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "200"}
+
+_servers: Embedded | None = None
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Start the servers in the process that the user started; the others inherit their addresses."""
+    global _servers
+    if hasattr(config, "workerinput") or config.option.collectonly:
+        return
+    folder = tempfile.mkdtemp(prefix="catalog-tests-")
+    _servers = Embedded(folder, postgres_settings=FAST).start()
+    os.environ.update(
+        DATABASE_URL=_servers.database_url,
+        REDIS_URL=_servers.redis_url,
+        CACHE_REDIS_URL=_servers.cache_redis_url,
+        DATA_DIR=folder,
+        CATALOG_ENV_FILE=os.devnull,
+    )
+    app = create_app()
+    with app.app_context():
+        upgrade(directory=str(Path(app.root_path).parent / "migrations"))
+        db.engine.dispose()
+
+
+def pytest_unconfigure() -> None:
+    """Stop the servers and remove what they wrote."""
+    if _servers is not None:
+        _servers.wipe()
+        shutil.rmtree(os.environ["DATA_DIR"], ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def database_url(worker_id: str) -> Iterator[str]:
+    """The URL of a migrated database that only this test process uses."""
+    template = make_url(os.environ["DATABASE_URL"])
+    name = f"test_{worker_id}"
+    admin = create_engine(template.set(database="postgres"), isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}"))
+    yield template.set(database=name).render_as_string(hide_password=False)
+    with admin.connect() as connection:
+        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+    admin.dispose()
+
+
+@pytest.fixture(scope="session")
+def environment(database_url: str, worker_id: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The settings of this test process, also for the processes that a test starts."""
+    number = int("".join(filter(str.isdigit, worker_id)) or 0) + 1
+    return {
+        "DATABASE_URL": database_url,
+        "REDIS_URL": os.environ["REDIS_URL"].replace("db=0", f"db={number}"),
+        "CACHE_REDIS_URL": os.environ["CACHE_REDIS_URL"].replace("db=0", f"db={number}"),
+        "DATA_DIR": str(tmp_path_factory.mktemp("data")),
+        "SEED_ON_START": "false",
+    }
+
+
+@pytest.fixture(scope="session")
+def app(environment: dict[str, str]) -> Iterator[Flask]:
+    """The application, on the database and the Redis numbers of this test process."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in environment.items():
+            patch.setenv(name, value)
+        app = create_app({"TESTING": True})
+    app.config["PROPAGATE_EXCEPTIONS"] = False
+    app.test_client_class = shown.Client if shown.WANTED else FlaskClient
+    yield app
+    with app.app_context():
+        db.engine.dispose()
+
+
+@pytest.fixture
+def savepoint(app: Flask) -> Iterator[Connection]:
+    """One connection for the whole test, rolled back at its end, whatever the code commits."""
+    with app.app_context():
+        engines = db.engines
+        engine = engines[None]
+    with engine.connect() as connection:
+        outer = connection.begin()
+        engines[None] = connection
+        db.session.session_factory.configure(join_transaction_mode="create_savepoint")
+        try:
+            yield connection
+        finally:
+            with app.app_context():
+                db.session.remove()
+            engines[None] = engine
+            outer.rollback()
+
+
+@pytest.fixture
+def client(app: Flask, savepoint: Connection) -> FlaskClient:
+    """A client of the application, whose changes vanish with the test."""
+    return app.test_client()
+
+
+@pytest.fixture
+def context(app: Flask, savepoint: Connection) -> Iterator[Flask]:
+    """An application context for calling services; the changes vanish with the test."""
+    with app.app_context():
+        yield app
+
+
+@pytest.fixture
+def committed(app: Flask) -> Iterator[Flask]:
+    """For tests whose changes other connections must see: really commits, and empties every table afterwards."""
+    yield app
+    with app.app_context():
+        db.session.remove()
+        tables = ", ".join(table.name for table in db.metadata.sorted_tables)
+        with db.engine.begin() as connection:
+            connection.execute(text(f"TRUNCATE {tables} RESTART IDENTITY CASCADE"))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """With `test-debug`, print the last lines that the server logged during a test."""
+    if report.when == "call":
+        shown.print_log(report)

@@ -1,0 +1,145 @@
+"""The embedded servers by themselves."""
+
+import os
+import shutil
+import stat
+import tempfile
+from pathlib import Path
+
+import psycopg2
+import pytest
+import redis
+from sqlalchemy import create_engine, text
+
+from catalog.stack import Embedded, StackError, places, programs
+
+QUICK = {"fsync": "off", "shared_buffers": "16MB"}
+
+
+@pytest.fixture
+def folder():
+    """A folder that everyone may enter, as /tmp is."""
+    path = Path(tempfile.mkdtemp(prefix="catalog-embedded-"))
+    path.chmod(0o755)
+    yield path
+    shutil.rmtree(path)
+
+
+@pytest.fixture
+def servers(folder):
+    embedded = Embedded(folder / "data", QUICK)
+    yield embedded
+    embedded.wipe()
+
+
+def query(embedded, statement):
+    engine = create_engine(embedded.database_url)
+    with engine.begin() as connection:
+        result = connection.execute(text(statement))
+        rows = result.all() if result.returns_rows else []
+    engine.dispose()
+    return rows
+
+
+def test_each_server_keeps_what_it_promises_when_it_is_killed(servers):
+    servers.start()
+    query(servers, "CREATE TABLE kept AS SELECT 1 AS one")
+    with redis.Redis.from_url(servers.redis_url) as queue, redis.Redis.from_url(servers.cache_redis_url) as cache:
+        queue.set("job", "1")
+        assert queue.config_get("maxmemory-policy") == {"maxmemory-policy": "noeviction"}
+        assert queue.config_get("appendonly") == {"appendonly": "yes"}
+        assert cache.config_get("maxmemory-policy") == {"maxmemory-policy": "allkeys-lru"}
+        assert cache.config_get("save") == {"save": ""}
+
+    servers.queue.stop()
+    servers.postgres.stop(mode="immediate")
+    servers.queue.start()
+    servers.postgres.start()
+    assert query(servers, "SELECT one FROM kept") == [(1,)]
+    with redis.Redis.from_url(servers.redis_url) as queue:
+        assert queue.get("job") == b"1"
+
+    servers.postgres.kill()
+    servers.cache.kill()
+    servers.start()
+    assert query(servers, "SELECT one FROM kept") == [(1,)]
+
+
+def test_a_lock_file_with_the_pid_of_another_program_does_not_hinder_the_start(servers):
+    servers.start()
+    servers.postgres.kill()
+    lock = servers.postgres.folder / "postmaster.pid"
+    lock.write_text(lock.read_text().replace(lock.read_text().split("\n")[0], str(os.getppid()), 1))
+
+    servers.postgres.start()
+
+    assert query(servers, "SELECT 1") == [(1,)]
+
+
+def test_sockets_whose_path_would_be_too_long_are_put_into_a_private_folder(folder):
+    embedded = Embedded(folder / ("deep" * 30) / "data", QUICK)
+    try:
+        embedded.start()
+        assert query(embedded, "SELECT 1") == [(1,)]
+        assert len(str(embedded.queue.socket)) < 100
+        assert stat.S_IMODE(embedded.queue.socket.parent.stat().st_mode) == 0o700
+    finally:
+        embedded.wipe()
+    assert not embedded.queue.socket.parent.exists()
+
+
+def test_a_socket_folder_that_another_user_could_enter_is_refused(folder):
+    trap = Path(tempfile.gettempdir()) / f"catalog-{os.geteuid()}-{places.Places(folder / ('x' * 120)).key}"
+    trap.mkdir(mode=0o755)
+    try:
+        with pytest.raises(StackError, match="not a folder of yours alone"):
+            Embedded(folder / ("x" * 120))
+    finally:
+        trap.rmdir()
+
+
+def test_a_server_that_cannot_start_says_why(servers):
+    servers.postgres.settings["shared_buffers"] = "a lot"
+
+    with pytest.raises(StackError, match="shared_buffers"):
+        servers.start()
+
+    assert not servers.queue.is_running()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root is refused by PostgreSQL")
+def test_root_runs_postgres_unprivileged_without_opening_its_home(folder, monkeypatch):
+    home = folder / "home"
+    home.mkdir(mode=0o700)
+    wheel = programs.postgres_server().parents[2]
+    unused = shutil.ignore_patterns("pginstall", "include", "*.a")
+    for part in (wheel, wheel.with_name(f"{wheel.name}.libs")):
+        shutil.copytree(part, home / "venv" / "embedded" / part.name, ignore=unused)
+    monkeypatch.setattr(programs.sys, "prefix", str(home / "venv"))
+    embedded = Embedded(home / "project" / "data", QUICK)
+    try:
+        embedded.start()
+        assert query(embedded, "SELECT 1") == [(1,)]
+        assert embedded.postgres.folder.is_relative_to(embedded.places.apart)
+        assert embedded.postgres.folder.stat().st_uid != 0
+        assert stat.S_IMODE(home.stat().st_mode) == 0o700
+        assert stat.S_IMODE(embedded.places.apart.stat().st_mode) == 0o700
+    finally:
+        embedded.wipe()
+    assert not embedded.places.apart.exists()
+
+
+def test_a_redis_on_path_is_taken_only_if_it_is_new_enough(folder, monkeypatch):
+    program = folder / "redis-server"
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
+    for version, taken in (("5.0.14", False), ("6.2.0", True), ("8.2.1", True)):
+        program.write_text(f"#!/bin/sh\necho Redis server v={version} sha=0\n")
+        program.chmod(0o755)
+        assert (programs.redis_server() == program) is taken
+
+
+def test_nobody_connects_over_tcp(servers):
+    servers.start()
+    with pytest.raises(psycopg2.OperationalError):
+        psycopg2.connect(host="127.0.0.1", port=5432, user="postgres", dbname="catalog", connect_timeout=2)
+    assert query(servers, "SHOW listen_addresses") == [("",)]

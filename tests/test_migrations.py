@@ -1,0 +1,73 @@
+"""Migrations go up and down, and end where the models are."""
+
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from flask_migrate import downgrade, upgrade
+from sqlalchemy import create_engine, inspect, text
+from sqlalchemy.engine import make_url
+
+from catalog.app import create_app
+from catalog.extensions import db
+
+FOLDER = str(Path(__file__).parent.parent / "migrations")
+
+
+@pytest.fixture
+def empty_database(database_url, environment, monkeypatch):
+    url = make_url(database_url)
+    name = f"{url.database}_migrations"
+    admin = create_engine(url.set(database="postgres"), isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name}"))
+    for key, value in environment.items():
+        monkeypatch.setenv(key, value)
+    monkeypatch.setenv("DATABASE_URL", url.set(database=name).render_as_string(hide_password=False))
+    app = create_app()
+    with app.app_context():
+        yield
+        db.engine.dispose()
+    with admin.connect() as connection:
+        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+    admin.dispose()
+
+
+def tables() -> set[str]:
+    return set(inspect(db.engine).get_table_names()) - {"alembic_version"}
+
+
+def test_all_migrations_go_up_down_and_up_again(empty_database):
+    upgrade(directory=FOLDER)
+    assert tables() == {table.name for table in db.metadata.sorted_tables}
+    downgrade(directory=FOLDER, revision="base")
+    assert tables() == set()
+    upgrade(directory=FOLDER)
+    assert "products" in tables()
+
+
+@pytest.mark.filterwarnings("ignore")  # autogenerate warns of the expression indexes that it cannot compare
+def test_the_migrated_schema_is_that_of_the_models(empty_database):
+    upgrade(directory=FOLDER)
+    with db.engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        differences = [found for found in compare_metadata(context, db.metadata) if "index" not in str(found[0])]
+    assert differences == []
+
+
+def test_the_indexes_of_the_models_are_those_of_the_migrations(empty_database):
+    upgrade(directory=FOLDER)
+    migrated = _indexes()
+    with db.engine.begin() as connection:
+        db.metadata.drop_all(connection)
+        db.metadata.create_all(connection)
+    assert _indexes() == migrated
+
+
+def _indexes() -> set[str]:
+    with db.engine.connect() as connection:
+        found = connection.scalars(
+            text("SELECT indexdef FROM pg_indexes WHERE schemaname = 'public' AND tablename <> 'alembic_version'")
+        )
+        return set(found)
