@@ -42,6 +42,8 @@ def pack(*arguments: Argument) -> bytes:
 class Link:
     """One connection. `run_id` names the life of the server behind it: a restarted one has another."""
 
+    usable = False
+
     def __init__(self, url: str, seconds: float):
         options: dict[str, Any] = parse_url(url)  # type: ignore[no-untyped-call]
         self._reader = hiredis.Reader()
@@ -91,6 +93,10 @@ class Link:
         self.usable = False
         self._socket.close()
 
+    def __del__(self) -> None:
+        if self.usable:  # its thread has ended
+            self.close()
+
 
 def _checked(reply: Any) -> Any:
     if isinstance(reply, Exception) and not str(reply).startswith("NOSCRIPT"):
@@ -100,16 +106,24 @@ def _checked(reply: Any) -> Any:
 
 def _connected(options: dict[str, Any], seconds: float) -> socket.socket:
     if "path" in options:
-        local = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        local.settimeout(seconds)
-        local.connect(options["path"])
-        return local
+        return _connected_locally(options["path"], seconds)
     host = options.get("host", "localhost")
     plain = socket.create_connection((host, options.get("port", 6379)), timeout=seconds)
     plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     if "SSL" in getattr(options.get("connection_class"), "__name__", ""):
         return ssl.create_default_context().wrap_socket(plain, server_hostname=host)
     return plain
+
+
+def _connected_locally(path: str, seconds: float) -> socket.socket:
+    local = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        local.settimeout(seconds)
+        local.connect(path)
+    except OSError:
+        local.close()
+        raise
+    return local
 
 
 class Client:
