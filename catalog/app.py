@@ -63,9 +63,10 @@ def _bind_extensions(app: Flask) -> None:
 
 def _register_features(app: Flask) -> None:
     from catalog.health.routes import blueprint as health
+    from catalog.imports.routes import blueprint as imports
     from catalog.products.routes import blueprint as products
 
     app.register_blueprint(health)
     api = http.Api(app)
-    for blueprint in (products,):
+    for blueprint in (products, imports):
         api.register_blueprint(blueprint)

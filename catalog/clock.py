@@ -47,6 +47,8 @@ def sweeps() -> list[Sweep]:
     return [
         Sweep("catalog.cache.sweep", 0.5),
         Sweep("catalog.products.bulk_delete.sweep", 5),
+        Sweep("catalog.imports.service.sweep", 5),
+        Sweep("catalog.imports.service.prune", 3600),
     ]
 
 
