@@ -68,6 +68,7 @@ VERBS = (
     develop.test,
     develop.test_verbose,
     develop.test_debug,
+    develop.test_faults,
     develop.lint,
     develop.bench,
     develop.shell,
