@@ -39,6 +39,9 @@ class Writer:
         `connection` is psycopg2's, with the change already written to it. When the block is left, no reader
         that starts now gets what was there before. A commit that fails leaves a fence that ends by itself.
         """
+        if not names:
+            yield
+            return
         invalidation = Invalidation(self, names)
         invalidation.before_commit(connection)
         yield
