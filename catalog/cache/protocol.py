@@ -18,6 +18,7 @@ from pathlib import Path
 LOAD_MILLISECONDS = 5_000  # a loader's lease; a slower load is not kept
 FENCE_MILLISECONDS = 15_000  # a fence whose writer died; its row has been found long before
 
+# It says that there is a copy and does not give it: on a replica, a script also sees trust that has run out.
 ACQUIRE = """
 local trust = redis.call('GET', KEYS[2])
 if not trust or string.sub(trust, 1, #ARGV[5]) ~= ARGV[5] then return {'untrusted'} end
@@ -30,7 +31,7 @@ local entry = redis.call('GET', KEYS[1])
 if string.sub(generation, 1, 1) == 'F' or entry and string.sub(entry, 1, 1) == 'F' then return {'fenced'} end
 if entry and string.sub(entry, 1, 1) == 'L' then return {'busy'} end
 local stamp = ARGV[1] .. trust .. ' ' .. generation .. '\\n'
-if entry and string.sub(entry, 1, #stamp) == stamp then return {'copy', stamp, entry} end
+if entry and string.sub(entry, 1, #stamp) == stamp then return {'copy'} end
 redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
 return {'load', stamp}
 """

@@ -85,12 +85,10 @@ class Reader:
         while state == b"busy" and time.monotonic() < deadline:
             time.sleep(HERD_POLL_SECONDS)
             state, *rest = self._acquire(name, lease)
-        if state == b"copy":
-            stamp, entry = rest
-            return entry[len(stamp) :], HIT
         if state == b"load":
             return self._load_and_fill(name, lease, rest[0], load), MISS
-        return load().payload, BYPASS
+        payload = self.peek(name) if state == b"copy" else None
+        return (load().payload, BYPASS) if payload is None else (payload, HIT)
 
     def _acquire(self, name: str, lease: str) -> list[bytes]:
         """Ask for the copy, else for the right to load it; trust that has lapsed is renewed first."""

@@ -49,7 +49,7 @@ def _repair_batch(writer: Writer, engine: Engine) -> int:
 
 
 def _cleared(writer: Writer, rows: Sequence[Any]) -> bool:
-    if any(row.state == OUTAGE for row in rows):
-        return writer.forget_everything()
     pairs = [(name, row.fence) for row in rows for name in row.names]
-    return writer.clear([name for name, _ in pairs], [fence for _, fence in pairs])
+    cleared = writer.clear([name for name, _ in pairs], [fence for _, fence in pairs])
+    after_outage = any(row.state == OUTAGE for row in rows)
+    return cleared and (writer.forget_everything() if after_outage else True)
