@@ -5,6 +5,8 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from gunicorn.glogging import Logger
+
 from catalog.config import load as _load
 from catalog.logs import configure as _configure_logs
 
@@ -19,7 +21,15 @@ preload_app = True  # imported once, its memory shared
 
 graceful_timeout = 20 if _settings["CATALOG_ENV"] == "production" else 2
 control_socket_disable = True  # on by default, at one path for all projects of a user
-accesslog = None  # the application logs its requests
+
+
+class _Logger(Logger):
+    """gunicorn's own, without its access log: `logconfig_dict` switches that on, and the application logs requests."""
+
+    access_log_enabled = False
+
+
+logger_class = _Logger
 # gunicorn's own lines go where the application's go, as JSON too
 logconfig_dict = {
     "root": {"level": "INFO", "handlers": []},

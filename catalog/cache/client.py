@@ -8,6 +8,7 @@ import logging
 import os
 import socket
 import ssl
+import struct
 import threading
 import time
 from collections.abc import Sequence
@@ -54,7 +55,7 @@ class Link:
         except BaseException:
             self.close()
             raise
-        self._socket.settimeout(REPLY_SECONDS)
+        _limit(self._socket, REPLY_SECONDS)
 
     def _greet(self, options: dict[str, Any]) -> bytes:
         """Sign in and choose the database in one round trip; return the server's run id."""
@@ -75,8 +76,10 @@ class Link:
         try:
             self._socket.sendall(packed)
             reply = self._reply()
-        except BaseException:  # also a job's timeout: its reply, read later, would pass for another's
+        except BaseException as error:  # also a job's timeout: its reply, read later, would pass for another's
             self.close()
+            if isinstance(error, BlockingIOError):
+                raise TimeoutError("timed out") from error
             raise
         return _checked(reply)
 
@@ -124,6 +127,17 @@ def _connected_locally(path: str, seconds: float) -> socket.socket:
         local.close()
         raise
     return local
+
+
+def _limit(connection: socket.socket, seconds: float) -> None:
+    """Let the kernel keep the time: Python would poll before each send and each receive."""
+    if isinstance(connection, ssl.SSLSocket):
+        connection.settimeout(seconds)
+        return
+    connection.setblocking(True)
+    limit = struct.pack("@ll", int(seconds), int(seconds % 1 * 1_000_000))
+    for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
+        connection.setsockopt(socket.SOL_SOCKET, option, limit)
 
 
 class Client:
