@@ -101,6 +101,7 @@ for _name, _rule in _CHECKS.items():
 Index(SKU_UNIQUE, sku_key(Product.sku), unique=True)
 Index("ix_products_active_created_at", Product.active, Product.created_at.desc())
 Index("ix_products_name", name_key(), Product.id)
+Index("ix_products_category", Product.category, Product.id)
 Index("ix_products_price", price_key(), Product.id)
 # As text, since SQLAlchemy's `func.to_tsvector` hides its columns, and so its table, from Index().
 Index(

@@ -1,4 +1,4 @@
-"""Invalidations of the cache, until it has certainly forgotten."""
+"""What reads need: invalidations of the cache, until it has certainly forgotten, and products by category."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -24,7 +24,12 @@ def upgrade():
     op.create_index(
         "ix_cache_invalidations_lost", "cache_invalidations", ["id"], postgresql_where=sa.text("state <> 'fenced'")
     )
+    with op.get_context().autocommit_block():
+        op.create_index(
+            "ix_products_category", "products", ["category", "id"], if_not_exists=True, postgresql_concurrently=True
+        )
 
 
 def downgrade():
+    op.drop_index("ix_products_category", "products")
     op.drop_table("cache_invalidations")
