@@ -169,6 +169,23 @@ def test_a_worker_that_lost_its_lease_applies_nothing(importer, monkeypatch):
     assert importer.record(import_id).state == "running"
 
 
+def test_a_worker_that_loses_its_lease_on_the_way_applies_no_further_chunk(importer, app, monkeypatch):
+    monkeypatch.setitem(app.config, "IMPORT_LOADERS", 1)
+    monkeypatch.setattr(lease, "BEAT_SECONDS", 60)  # so that only its next commit can tell it
+    import_id = importer.submit("sku,name\n" + "".join(f"K{number:02},Name\n" for number in range(35)))
+
+    def steal(loader):
+        with loader.lease.engine.begin() as connection:
+            connection.execute(
+                text("UPDATE imports SET lease_token = gen_random_uuid() WHERE id = :id"), {"id": import_id}
+            )
+
+    before_chunk(monkeypatch, 2, steal)
+    service.run(import_id)
+    assert len(importer.products()) == importer.record(import_id).created == CHUNK
+    assert importer.record(import_id).state == "running"
+
+
 def in_threads(app, import_ids: list[uuid.UUID]) -> None:
     def run(import_id: uuid.UUID) -> None:
         with app.app_context():
