@@ -76,11 +76,14 @@ def history(limit: int, offset: int) -> dict[str, Any]:
 
 def status(import_id: uuid.UUID) -> report.Progress:
     """Return how far an import is: from Redis while it runs, else from the table. Raises NotFound."""
-    shown = _board().read(import_id)
+    board = _board()
+    shown = board.read(import_id)
     if shown is not None:
         return report.progress(import_id, shown)
     imported = get(import_id)
     values = {name: getattr(imported, name) for name in progress.COLUMNS}
+    if imported.state == "running":
+        board.show(import_id, values)  # so that nobody is shown less after this
     return report.progress(import_id, values, imported.error)
 
 
