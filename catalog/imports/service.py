@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from flask import current_app
-from sqlalchemy import func, select
+from sqlalchemy import Engine, func, select
 
 from catalog import jobqueue
 from catalog.database import transaction
@@ -111,7 +111,7 @@ def cancel(import_id: uuid.UUID) -> Import:
 
 def error_file(import_id: uuid.UUID) -> Iterator[str]:
     """Return every refused row of an import as the text of a CSV file, piece by piece. Raises NotFound."""
-    return report.error_file(get(import_id).header, _refused(import_id))
+    return report.error_file(get(import_id).header, _refused(db.engine, import_id))
 
 
 def run(import_id: uuid.UUID) -> None:
@@ -126,13 +126,13 @@ def _board() -> progress.Board:
     return progress.Board(jobqueue.client(current_app.config["CACHE_REDIS_URL"]))
 
 
-def _refused(import_id: uuid.UUID) -> Iterator[tuple[int, str, str, list[str]]]:
-    """Stream the rows by a cursor on the server: there may be millions."""
+def _refused(engine: Engine, import_id: uuid.UUID) -> Iterator[tuple[int, str, str, list[str]]]:
+    """Stream the rows by a cursor on the server: there may be millions. Runs when the request has ended already."""
     statement = (
         select(RejectedRow.line, RejectedRow.field, RejectedRow.message, RejectedRow.data)
         .where(RejectedRow.import_id == import_id)
         .order_by(RejectedRow.line)
     )
-    with db.engine.connect().execution_options(yield_per=1_000) as connection:
+    with engine.connect().execution_options(yield_per=1_000) as connection:
         for row in connection.execute(statement):
             yield row.line, row.field, row.message, row.data
