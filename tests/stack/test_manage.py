@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from catalog import config
-from tests.stack.conftest import free_port
+from tests.processes import free_port
 
 CLI = "import sys; print('verb:', *sys.argv[1:])\n"
 OLD = "import runpy, sys; sys.version_info = (3, 9, 1); runpy.run_path('manage.py', run_name='__main__')"
