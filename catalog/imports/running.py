@@ -48,7 +48,7 @@ def finish(lease: Lease, state: str, error: str | None) -> None:
             state=state,
             error=error,
         )
-    lease.board.wipe(lease.id)
+    lease.board.show_end(lease.id)
     log.info("Import %s %s%s", lease.id, state, f": {error}" if error else "")
 
 
