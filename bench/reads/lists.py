@@ -28,7 +28,7 @@ WHERE to_tsvector('simple'::regconfig, name || ' ' || coalesce(description, '') 
       @@ to_tsquery('simple', %(words)s)"""
 BARE = (
     f"SELECT * {MATCHING} ORDER BY id DESC LIMIT 21",
-    f"SELECT count(*) FROM (SELECT 1 {MATCHING} LIMIT 10001) AS some",
+    f"SELECT count(*) FROM (SELECT 1 {MATCHING} LIMIT 10001) AS found",
 )
 PAGE = 20
 REPEATS = 100
