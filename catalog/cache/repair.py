@@ -18,7 +18,8 @@ _LEFT = text(
     " WHERE state <> 'fenced' OR created_at < clock_timestamp() - interval '2 seconds'"
     " ORDER BY state = 'outage' DESC, id LIMIT :batch"
 )
-_DELETE = text("DELETE FROM cache_invalidations WHERE id = ANY(:ids)")
+# A row that has meanwhile come to stand for the whole cache may by now stand for writes that nobody has cleared.
+_DELETE = text("DELETE FROM cache_invalidations WHERE id = ANY(:ids) AND (state <> 'outage' OR :everything)")
 
 
 def repair(writer: Writer, engine: Engine) -> int:
@@ -38,18 +39,18 @@ def repair(writer: Writer, engine: Engine) -> int:
 def _repair_batch(writer: Writer, engine: Engine) -> int:
     with engine.begin() as connection:
         rows = connection.execute(_LEFT, {"batch": BATCH}).all()
-    if not rows or not _cleared(writer, rows):
+    everything = any(row.state == OUTAGE for row in rows)
+    if not rows or not _cleared(writer, rows, everything):
         return 0
     with engine.begin() as connection:
-        connection.execute(_DELETE, {"ids": [row.id for row in rows]})
+        connection.execute(_DELETE, {"ids": [row.id for row in rows], "everything": everything})
     lost = sum(row.state != FENCED for row in rows)
     if lost:
         log.warning("The cache is back; %s invalidations were made up for", lost)
     return len(rows)
 
 
-def _cleared(writer: Writer, rows: Sequence[Any]) -> bool:
+def _cleared(writer: Writer, rows: Sequence[Any], everything: bool) -> bool:
     pairs = [(name, row.fence) for row in rows for name in row.names]
     cleared = writer.clear([name for name, _ in pairs], [fence for _, fence in pairs])
-    after_outage = any(row.state == OUTAGE for row in rows)
-    return cleared and (writer.forget_everything() if after_outage else True)
+    return cleared and (writer.forget_everything() if everything else True)

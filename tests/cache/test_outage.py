@@ -225,3 +225,23 @@ def test_a_miss_after_the_outage_fills_again(product, server):
     server.start()
     wait_for(lambda: stock(product)[1] == MISS, 3)
     assert stock(product)[1] == HIT
+
+
+def test_a_row_that_comes_to_stand_for_later_writes_while_it_is_swept_stays(product, writer, monkeypatch):
+    """The sweep has read `lost` and clears those names, while the writer ends its wait and another one joins."""
+    monkeypatch.setattr(writer, "_client", Client("unix:///nowhere"))
+    monkeypatch.setattr(writes.Invalidation, "after_commit", lambda self: None)
+    service.update(product, {"stock_quantity": 2})
+    monkeypatch.undo()
+    clear = writer.clear
+
+    def clear_and_meanwhile(*arguments):
+        with cache.current().engine.begin() as connection:
+            connection.exec_driver_sql("UPDATE cache_invalidations SET state = 'outage' WHERE state = 'lost'")
+        return clear(*arguments)
+
+    monkeypatch.setattr(writer, "clear", clear_and_meanwhile)
+    cache.sweep()
+    assert lost() == ["outage"]
+    cache.sweep()
+    assert lost() == []
