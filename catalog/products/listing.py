@@ -86,9 +86,9 @@ def page(session: Session, query: dict[str, Any]) -> Page:
 def _through_the_text_index(session: Session, wanted: bool) -> Iterator[None]:
     """Keep the planner to the text index, which only bitmap scans use.
 
-    It takes a begun word that it has never seen for a common one, and would walk an ordered index, making
-    a document of every product on the way: 9 s for a word that none of a million has, against 3 ms. Where
-    a word is found to be common, the walk is right: it soon meets enough of them.
+    It takes a begun word that it has never seen for a common one, and would walk an ordered index past every
+    product: seconds for a word that none of a million has, against 3 ms. Where a word is found to be common,
+    the walk is right: it soon meets enough of them.
     """
     if wanted:
         session.execute(_SCANS, {"value": "off"})
