@@ -78,6 +78,7 @@ VERBS = (
     processes.prepare,
     processes.worker,
     processes.clock,
+    processes.send_webhooks,
 )
 
 for _verb in VERBS:

@@ -46,6 +46,9 @@ def sweeps() -> list[Sweep]:
     """Return everything that is swept: the visible list."""
     return [
         Sweep("catalog.products.bulk_delete.sweep", 5),
+        Sweep("catalog.webhooks.upkeep.sweep", 5),
+        Sweep("catalog.webhooks.replay.sweep", 5),
+        Sweep("catalog.webhooks.upkeep.prune", 60),
     ]
 
 
