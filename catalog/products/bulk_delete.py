@@ -12,6 +12,7 @@ from catalog.database import transaction
 from catalog.errors import Conflict, NotFound
 from catalog.extensions import db
 from catalog.products.models import BulkDeletion, Product, sku_key
+from catalog.webhooks import service as webhooks
 
 log = logging.getLogger(__name__)
 
@@ -88,6 +89,8 @@ def _delete_chunk(deletion_id: uuid.UUID) -> bool:
         deletion.deleted += gone
         deletion.state = "running" if gone else "completed"
         deletion.updated_at = func.now()
+        if not gone:
+            webhooks.publish("products.deleted_all", {"task_id": deletion.id, "count": deletion.deleted})
         return bool(gone)
 
 
