@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from catalog.config import load as _load
+from catalog.logs import configure as _configure_logs
 
 _settings = _load()
 
@@ -18,6 +19,12 @@ preload_app = True  # imported once, its memory shared
 graceful_timeout = 20 if _settings["CATALOG_ENV"] == "production" else 2
 control_socket_disable = True  # on by default, at one path for all projects of a user
 accesslog = None  # the application logs its requests
+# gunicorn's own lines go where the application's go, as JSON too
+logconfig_dict = {
+    "root": {"level": "INFO", "handlers": []},
+    "loggers": {"gunicorn.error": {"level": "INFO", "handlers": [], "propagate": True}},
+}
+_configure_logs(_settings["LOG_LEVEL"])
 _memory = Path("/dev/shm")  # noqa: S108
 worker_tmp_dir = str(_memory) if _memory.is_dir() else None  # the heartbeat must not wait for a disk
 

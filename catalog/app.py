@@ -60,10 +60,11 @@ def _bind_extensions(app: Flask) -> None:
 
 def _register_features(app: Flask) -> None:
     from catalog.health.routes import blueprint as health
+    from catalog.imports.routes import blueprint as imports
     from catalog.products.routes import blueprint as products
     from catalog.webhooks.routes import blueprint as webhooks
 
     app.register_blueprint(health)
     api = http.Api(app)
-    for blueprint in (products, webhooks):
+    for blueprint in (products, imports, webhooks):
         api.register_blueprint(blueprint)

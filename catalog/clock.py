@@ -46,6 +46,8 @@ def sweeps() -> list[Sweep]:
     """Return everything that is swept: the visible list."""
     return [
         Sweep("catalog.products.bulk_delete.sweep", 5),
+        Sweep("catalog.imports.service.sweep", 5),
+        Sweep("catalog.imports.service.prune", 3600),
         Sweep("catalog.webhooks.upkeep.sweep", 5),
         Sweep("catalog.webhooks.replay.sweep", 5),
         Sweep("catalog.webhooks.upkeep.prune", 60),

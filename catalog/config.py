@@ -79,6 +79,8 @@ SETTINGS = (
     Setting("DATABASE_STATEMENT_TIMEOUT_SECONDS", "int", 30, "longest statement of a request", _at_least(1)),
     Setting("REDIS_URL", "str", None, "Redis of the queues (persistent); blank: embedded"),
     Setting("CACHE_REDIS_URL", "str", None, "Redis of the cache (may vanish); blank: embedded"),
+    Setting("REDIS_HOST", "str", None, "in place of both URLs: queue in database 0, cache in database 1"),
+    Setting("REDIS_PORT", "int", 6379, "port of `REDIS_HOST`"),
     Setting("DATA_DIR", "path", ROOT / "data", "everything that is kept on disk"),
     Setting("UPLOAD_DIR", "path", None, "uploaded files; blank: `uploads` in `DATA_DIR`"),
     Setting("UPLOAD_MAX_MB", "int", 500, "largest file that is accepted", _at_least(1)),
@@ -144,6 +146,10 @@ def _explain(error: EnvError) -> str:
 def _completed(values: dict[str, Any]) -> dict[str, Any]:
     if not values["DATABASE_URL"] and values["POSTGRES_HOST"]:
         values["DATABASE_URL"] = _url_of_parts(values)
+    if values["REDIS_HOST"]:
+        server = f"redis://{values['REDIS_HOST']}:{values['REDIS_PORT']}"
+        values["REDIS_URL"] = values["REDIS_URL"] or f"{server}/0"
+        values["CACHE_REDIS_URL"] = values["CACHE_REDIS_URL"] or f"{server}/1"
     missing = [name for name in ("DATABASE_URL", "REDIS_URL", "CACHE_REDIS_URL") if not values[name]]
     if missing:
         raise ConfigError(

@@ -89,6 +89,8 @@ class Parser(FlaskParser):
         """
         # One byte more than allowed is enough to know, whatever Content-Length claims.
         raw = req.stream.read(JSON_MAX_BYTES + 1)
+        if len(raw) < min(req.content_length or 0, JSON_MAX_BYTES):
+            raise BadRequest("The body ended before its Content-Length.")
         if not raw and not req.is_json:
             return missing
         if not req.is_json:

@@ -30,6 +30,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if hasattr(config, "workerinput") or config.option.collectonly:
         return
     folder = tempfile.mkdtemp(prefix="catalog-tests-")
+    Path(folder).chmod(0o755)  # so that PostgreSQL's own account reaches it where root runs the tests
     _servers = Embedded(folder, postgres_settings=FAST).start()
     os.environ.update(
         DATABASE_URL=_servers.database_url,
@@ -38,6 +39,14 @@ def pytest_configure(config: pytest.Config) -> None:
         DATA_DIR=folder,
         CATALOG_ENV_FILE=os.devnull,
     )
+    try:
+        _migrate()
+    except BaseException:
+        pytest_unconfigure()
+        raise
+
+
+def _migrate() -> None:
     app = create_app()
     with app.app_context():
         upgrade(directory=str(Path(app.root_path).parent / "migrations"))

@@ -107,7 +107,7 @@ Index(
     "ix_products_search",
     text(SEARCH_DOCUMENT.replace("products.", "")),
     postgresql_using="gin",
-    _table=Product.__table__,
+    _table=Product.__table__,  # type: ignore[arg-type]
 )
 
 

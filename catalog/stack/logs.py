@@ -55,7 +55,7 @@ class Follower:
         """Show the last `lines` lines of each log, then what comes."""
         for file, _ in self._files():
             end = file.seek(0, 2)
-            file.seek(max(0, end - 200 * lines))
+            file.seek(max(0, end - 2_000 * lines))
             rest = file.read().splitlines(keepends=True)
             file.seek(end - sum(map(len, rest[-lines:])))
 

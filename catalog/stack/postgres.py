@@ -13,7 +13,8 @@ from catalog.stack.errors import StackError
 from catalog.stack.places import Places
 from catalog.stack.server import Server
 
-# For a laptop. fsync stays on: what was answered for is on the disk.
+# For a laptop. fsync stays on: what was answered for is on the disk. wal_compression stays off: here it is pglz, which
+# saved 16 % of the WAL and made a load with two indexes 10 % slower.
 SETTINGS = {
     "shared_buffers": "256MB",
     "max_wal_size": "4GB",

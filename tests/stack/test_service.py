@@ -35,7 +35,7 @@ def test_two_copies_run_side_by_side_and_a_second_start_changes_nothing(copy, ru
     assert other.get("/health/ready") == 200
 
 
-def test_a_killed_supervisor_leaves_nothing_and_the_next_start_finds_all_data(copy):
+def test_after_a_killed_supervisor_the_next_start_finds_all_data_and_clean_deletes_it(copy):
     copy.start()
     copy.run("init-db")
     before = copy.products
@@ -44,13 +44,13 @@ def test_a_killed_supervisor_leaves_nothing_and_the_next_start_finds_all_data(co
     copy.start()
 
     assert copy.products == before == 20
-    copy.run("stop")
+    copy.run("clean", "--yes")
     assert copy.processes == []
+    assert list(copy.places.data.iterdir()) == []
+    assert not copy.places.apart.exists()
 
 
 def test_processes_that_outlive_their_supervisor_are_ended_by_the_next_start(copy):
-    copy.start()
-    copy.run("stop")
     orphans = [
         subprocess.Popen(
             [sys.executable, "-c", STUBBORN],
@@ -139,18 +139,13 @@ def test_ctrl_c_ends_every_process_in_under_5_seconds_and_in_order(copy):
     assert "database system is shut down" in (copy.places.logs / "postgres.log").read_text()
 
 
-def test_fresh_and_clean_delete_the_data_of_this_copy(copy):
-    copy.start()
-    copy.run("init-db")
-    assert copy.products == 20
+def test_fresh_starts_anew_with_the_samples_of_an_empty_catalog(running):
+    running.run("init-db")
+    assert running.products == 20
 
-    assert copy.run("fresh").returncode == 0
-    assert copy.products == 5
-    assert copy.run("clean", "--yes").returncode == 0
+    assert running.run("fresh").returncode == 0
 
-    assert list(copy.places.data.iterdir()) == []
-    assert not copy.places.apart.exists()
-    assert copy.processes == []
+    assert running.products == 5
 
 
 def test_importing_without_a_running_service_says_how_to_start_it(copy):

@@ -1,0 +1,1 @@
+"""The benchmark of imports: its product file, the contenders, and what is watched while ours runs."""

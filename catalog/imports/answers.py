@@ -1,0 +1,146 @@
+"""What the API answers about imports."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import marshmallow as ma
+from marshmallow import fields, validate
+
+from catalog.imports.report import RAW_STATES, STATES
+
+
+class Time(fields.AwareDateTime):
+    """A time as ISO 8601 in UTC with `Z`."""
+
+    def _serialize(self, value: datetime | None, *args: Any, **kwargs: Any) -> str | None:
+        return value.astimezone(UTC).isoformat().replace("+00:00", "Z") if value else None
+
+
+class ImportSubmittedSchema(ma.Schema):
+    """A file was taken in; the import goes on in the background."""
+
+    task_id = fields.UUID(attribute="id", required=True)
+    status = fields.Constant("submitted")
+    message = fields.Function(lambda imported: f"Import of {imported.filename} submitted", metadata={"type": "string"})
+    filename = fields.String(required=True, metadata={"example": "products.csv"})
+
+
+class StatusSchema(ma.Schema):
+    """How far an import is."""
+
+    task_id = fields.UUID(required=True)
+    state = fields.String(required=True, validate=validate.OneOf(list(STATES.values())))
+    progress_percent = fields.Integer(attribute="percent", required=True, metadata={"example": 40})
+    current = fields.Integer(required=True)
+    total = fields.Integer(required=True)
+    created = fields.Integer(required=True)
+    updated = fields.Integer(required=True)
+    errors = fields.Integer(required=True, metadata={"description": "How many rows were rejected"})
+    message = fields.String(required=True)
+    error = fields.String(required=True, allow_none=True)
+
+
+class RawProgressSchema(ma.Schema):
+    """The same in raw form."""
+
+    task_id = fields.UUID(required=True)
+    status = fields.String(
+        required=True, validate=validate.OneOf(["PENDING", "STARTED", "PROGRESS", "SUCCESS", "FAILURE"])
+    )
+    percent = fields.Integer(required=True)
+    current = fields.Integer(required=True)
+    total = fields.Integer(required=True)
+    created = fields.Integer(required=True)
+    updated = fields.Integer(required=True)
+    errors = fields.Integer(required=True)
+    message = fields.String(required=True)
+    error = fields.String(required=True, allow_none=True)
+
+
+class ErrorDetailSchema(ma.Schema):
+    """A row that was rejected."""
+
+    row = fields.Integer(required=True, metadata={"description": "The line it starts on; the header is line 1"})
+    field = fields.String(required=True)
+    code = fields.String(required=True)
+    error = fields.String(required=True)
+    data = fields.Dict(required=True, metadata={"description": "The row as it was, by column"})
+
+
+class SupersededSchema(ma.Schema):
+    """A row whose SKU comes again further down in the file."""
+
+    row = fields.Integer(required=True)
+    sku = fields.String(required=True)
+    superseded_by = fields.Integer(required=True)
+
+
+class OutcomeSchema(ma.Schema):
+    """What an import did; the counts add up to the rows read."""
+
+    status = fields.String(required=True)
+    message = fields.String(required=True)
+    total_rows = fields.Integer(required=True)
+    processed_rows = fields.Integer(required=True)
+    created = fields.Integer(required=True)
+    updated = fields.Integer(required=True)
+    unchanged = fields.Integer(required=True)
+    superseded = fields.Integer(required=True)
+    errors = fields.Integer(required=True)
+    error = fields.String(required=True, allow_none=True)
+    error_details = fields.List(fields.Nested(ErrorDetailSchema), required=True)
+    superseded_details = fields.List(fields.Nested(SupersededSchema), required=True)
+    ignored_columns = fields.List(fields.String(), required=True)
+
+
+class ResultSchema(ma.Schema):
+    """The result of an import, null until it has ended."""
+
+    status = fields.String(required=True, validate=validate.OneOf(sorted(set(RAW_STATES.values()))))
+    task_id = fields.UUID(required=True)
+    result = fields.Nested(OutcomeSchema, required=True, allow_none=True)
+
+
+class ImportSchema(ma.Schema):
+    """Everything known about an import."""
+
+    id = fields.UUID(required=True)
+    filename = fields.String(required=True)
+    size = fields.Integer(required=True)
+    options = fields.Dict(required=True)
+    encoding = fields.String(required=True, allow_none=True)
+    header = fields.List(fields.String(), required=True)
+    ignored_columns = fields.List(fields.String(), required=True)
+    state = fields.String(required=True)
+    error = fields.String(required=True, allow_none=True)
+    percent = fields.Integer(required=True)
+    total_rows = fields.Integer(required=True)
+    processed_rows = fields.Integer(required=True)
+    created = fields.Integer(required=True)
+    updated = fields.Integer(required=True)
+    unchanged = fields.Integer(required=True)
+    superseded = fields.Integer(required=True)
+    rejected = fields.Integer(required=True)
+    superseded_details = fields.List(fields.Nested(SupersededSchema), required=True)
+    cancel_requested = fields.Boolean(required=True)
+    attempts = fields.Integer(required=True, metadata={"description": "Attempts since it last got further"})
+    created_at = Time(required=True)
+    started_at = Time(required=True, allow_none=True)
+    finished_at = Time(required=True, allow_none=True)
+
+
+class HistoryQuerySchema(ma.Schema):
+    """Which page of the history."""
+
+    limit = fields.Integer(load_default=20, validate=validate.Range(1, 100))
+    offset = fields.Integer(load_default=0, validate=validate.Range(0, 1_000_000))
+
+
+class HistorySchema(ma.Schema):
+    """A page of imports, the latest first."""
+
+    items = fields.List(fields.Nested(ImportSchema), required=True)
+    total = fields.Integer(required=True)
+    limit = fields.Integer(required=True)
+    offset = fields.Integer(required=True)
+    has_more = fields.Boolean(required=True)

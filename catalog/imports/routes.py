@@ -1,0 +1,109 @@
+"""REST over imports: as tasks of the products API, and as a resource of their own."""
+
+import uuid
+from typing import Any
+
+from flask import Response, url_for
+
+from catalog.http import Blueprint
+from catalog.imports import answers, schemas, service
+from catalog.imports.upload import received
+
+blueprint = Blueprint("imports", __name__, url_prefix="/api/v1", description="Imports of product files.")
+
+_FORM: dict[str, Any] = {
+    "type": "object",
+    "required": ["file"],
+    "properties": {
+        "file": {"type": "string", "format": "binary", "description": ".csv, .tsv, .csv.gz or .tsv.gz"},
+        "mode": {"type": "string", "enum": ["upsert", "create_only", "update_only"], "default": "upsert"},
+        "on_error": {"type": "string", "enum": ["skip", "abort"], "default": "skip"},
+        "empty": {"type": "string", "enum": ["keep", "clear"], "default": "keep"},
+        "delimiter": {"type": "string", "description": "One of , ; tab | (else sniffed)"},
+        "encoding": {"type": "string", "description": "For files that are not UTF-8 and have no byte order mark"},
+    },
+}
+
+
+@blueprint.post("/products/upload")
+@blueprint.doc(requestBody={"required": True, "content": {"multipart/form-data": {"schema": _FORM}}})
+@blueprint.response(202, answers.ImportSubmittedSchema)
+@blueprint.problem(400, "A wrong option, or a file that can be seen to be wrong at once")
+@blueprint.problem(413, "The file is too large")
+@blueprint.problem(415, "Not a CSV or TSV file")
+@blueprint.problem(507, "No room for the file")
+def upload_products() -> Any:
+    """Import a product file
+
+    In the background; the answer names where to watch it.
+    """
+    with received(schemas.UploadOptionsSchema()) as upload:
+        imported = service.submit(upload)
+    return imported, 202, {"Location": url_for("imports.get_status", import_id=imported.id)}
+
+
+@blueprint.get("/products/upload/<uuid:import_id>/status")
+@blueprint.response(200, answers.StatusSchema)
+@blueprint.problem(404, "No such import")
+def get_status(import_id: uuid.UUID) -> Any:
+    """Watch an import"""
+    return service.status(import_id)
+
+
+@blueprint.get("/products/import/<uuid:import_id>/progress")
+@blueprint.response(200, answers.RawProgressSchema)
+@blueprint.problem(404, "No such import")
+def get_progress(import_id: uuid.UUID) -> Any:
+    """Watch an import, in raw form"""
+    return service.status(import_id)
+
+
+@blueprint.get("/products/import/<uuid:import_id>/result")
+@blueprint.response(200, answers.ResultSchema)
+@blueprint.problem(404, "No such import")
+def get_result(import_id: uuid.UUID) -> Any:
+    """Read the result of an import
+
+    With the first 100 rejected rows; `result` is null until the import has ended.
+    """
+    return service.result(import_id)
+
+
+@blueprint.get("/imports")
+@blueprint.arguments(answers.HistoryQuerySchema, location="query")
+@blueprint.response(200, answers.HistorySchema)
+def list_imports(query: dict[str, Any]) -> Any:
+    """List imports, the latest first"""
+    return service.history(**query)
+
+
+@blueprint.get("/imports/<uuid:import_id>")
+@blueprint.response(200, answers.ImportSchema)
+@blueprint.problem(404, "No such import")
+def get_import(import_id: uuid.UUID) -> Any:
+    """Read everything about an import"""
+    return service.get(import_id)
+
+
+@blueprint.delete("/imports/<uuid:import_id>")
+@blueprint.response(202, answers.ImportSchema)
+@blueprint.problem(404, "No such import")
+@blueprint.problem(409, "It has ended already")
+def cancel_import(import_id: uuid.UUID) -> Any:
+    """Cancel an import
+
+    A waiting one at once, a running one after the chunk at hand; what was applied by then stays and is counted.
+    """
+    return service.cancel(import_id)
+
+
+@blueprint.get("/imports/<uuid:import_id>/errors.csv")
+@blueprint.response(200, {"type": "string"}, content_type="text/csv", description="Every rejected row, as it was")
+@blueprint.problem(404, "No such import")
+def get_errors(import_id: uuid.UUID) -> Any:
+    """Download every rejected row
+
+    As it was, after `_line`, `_field` and `_error`; mended, the file can be imported again.
+    """
+    headers = {"Content-Disposition": f'attachment; filename="import-{import_id}-errors.csv"'}
+    return Response(service.error_file(import_id), mimetype="text/csv", headers=headers)

@@ -1,0 +1,128 @@
+"""Running one import from its lease to its end."""
+
+import logging
+import uuid
+from typing import Any
+
+import psycopg2
+from sqlalchemy import Engine, select, text
+from sqlalchemy.exc import DBAPIError
+
+from catalog.errors import CatalogError
+from catalog.imports import reader, staging, storage
+from catalog.imports.lease import Cancelled, Lease, LeaseLost, prove
+from catalog.imports.loading import Loader, Refused
+from catalog.imports.models import Import
+from catalog.imports.statements import Plan
+from catalog.imports.survey import head_text, survey
+
+log = logging.getLogger(__name__)
+
+# Of the database's errors, these classes say that it or the network failed, and that later may be better:
+# connection, transaction rolled back, out of resources, someone stopped it, system error, or no answer at all.
+_PASSING = ("08", "25", "40", "53", "55", "57", "58", "XX")
+
+
+def run(lease: Lease, settings: dict[str, Any]) -> None:
+    """Carry the import out as far as it gets and record how it ended.
+
+    What a later attempt may mend (the database is gone, the process is killed) is raised and ends nothing.
+    """
+    try:
+        with lease:
+            state, error = _outcome(lease, settings)
+        finish(lease, state, error)
+    except LeaseLost:
+        log.warning("Import %s is left to the worker that has its lease now", lease.id)
+
+
+def finish(lease: Lease, state: str, error: str | None) -> None:
+    """Record the end of an import and drop the table of its rows. Raises LeaseLost."""
+    with lease.engine.begin() as connection:
+        connection.execute(text(f"DROP TABLE IF EXISTS {staging.table_name(lease.id)}"))
+        prove(
+            connection,
+            lease,
+            "state = :state, error = :error, finished_at = clock_timestamp(), lease_token = NULL, lease_until = NULL,"
+            " percent = CASE WHEN :state = 'completed' THEN 100 ELSE percent END",
+            state=state,
+            error=error,
+        )
+    lease.board.wipe(lease.id)
+    log.info("Import %s %s%s", lease.id, state, f": {error}" if error else "")
+
+
+def _outcome(lease: Lease, settings: dict[str, Any]) -> tuple[str, str | None]:
+    try:
+        return _carry_out(lease, settings)
+    except Cancelled:
+        return "cancelled", None
+    except CatalogError as error:  # the file's fault, said in words for its owner
+        log.info("Import %s cannot be done: %s", lease.id, error.detail)
+        return "failed", _in_words(error)
+    except FileNotFoundError:
+        return "failed", "The uploaded file is gone from the server."
+    except (DBAPIError, psycopg2.Error) as error:
+        if _may_pass(error):
+            raise
+        log.exception("Import %s cannot be done", lease.id)
+        return "failed", "The database refused the import; the log says why."
+
+
+def _carry_out(lease: Lease, settings: dict[str, Any]) -> tuple[str, str | None]:
+    imported = _fetch(lease.engine, lease.id)
+    lease.reached(imported.percent)
+    if imported.cancel_requested:
+        raise Cancelled
+    header = _stage(lease, imported, settings)
+    imported = _fetch(lease.engine, lease.id)
+    if imported.total_rows == 0:
+        return "failed", "The file has a header and no rows."
+    return _load(lease, imported, header, settings["IMPORT_LOADERS"])
+
+
+def _stage(lease: Lease, imported: Any, settings: dict[str, Any]) -> reader.Header:
+    path, options = storage.path_of(lease.id), imported.options
+    text_of_head, _ = head_text(path, options["encoding"])
+    header = reader.read_header(text_of_head, options["delimiter"])
+    if staging.is_staged(lease.engine, lease.id, imported.staged_rows):
+        return header
+    found = survey(path, options["encoding"], settings["UPLOAD_MAX_MB"] << 20)
+    with lease.engine.begin() as connection:
+        prove(connection, lease, "total_rows = :rows, encoding = :name", rows=found.records, name=found.encoding)
+    staging.stage(lease, path, found, header, keep_raw=options["mode"] != "upsert")
+    return header
+
+
+def _load(lease: Lease, imported: Any, header: reader.Header, connections: int) -> tuple[str, str | None]:
+    options = imported.options
+    columns = tuple(name for name in header.places if name != "sku")
+    plan = Plan(staging.table_name(lease.id), columns, options["mode"], options["empty"] == "keep")
+    loader = Loader(lease, plan, imported.staged_rows or 0)
+    if options["on_error"] == "skip":
+        loader.apply(connections)
+        return "completed", None
+    if not imported.rejected:
+        try:
+            loader.apply_all_or_nothing()
+        except Refused:
+            loader.record_misfits()
+        else:
+            return "completed", None
+    return "failed", "Rows were refused and the import is to stop on errors, so nothing was applied."
+
+
+def _fetch(engine: Engine, import_id: uuid.UUID) -> Any:
+    """Return the import's row as it is now."""
+    table = Import.__table__
+    with engine.connect() as connection:
+        return connection.execute(select(table).where(table.c.id == import_id)).one()
+
+
+def _in_words(error: CatalogError) -> str:
+    return " ".join(problem["message"] for problem in error.errors) or error.detail
+
+
+def _may_pass(error: Exception) -> bool:
+    code = getattr(getattr(error, "orig", error), "pgcode", None)
+    return code is None or code[:2] in _PASSING

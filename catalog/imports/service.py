@@ -1,0 +1,135 @@
+"""The rules of imports: taking a file in, watching, cancelling; `run()` and `sweep()` are for the background."""
+
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+from flask import current_app
+from sqlalchemy import func, select
+
+from catalog import jobqueue
+from catalog.database import transaction
+from catalog.errors import Conflict, NotFound, ValidationFailed, field_error
+from catalog.extensions import db
+from catalog.imports import files, lease, progress, reader, report, running, storage, survey, sweeping
+from catalog.imports.models import Import, RejectedRow
+from catalog.imports.upload import Upload
+
+ERROR_DETAILS = 100
+
+sweep = sweeping.sweep
+prune = sweeping.prune
+
+
+def submit(upload: Upload) -> Import:
+    """Record the import of a received file and ring for it; return it as it will be run.
+
+    Raises UnsupportedMediaType, ValidationFailed and BadFile for a file that can be seen to be wrong from
+    its first 64 KB, and StorageFull. Otherwise the file is safe on disk when this returns.
+    """
+    files.check_kind(upload.path, upload.filename)
+    header = _readable_header(upload)
+    with transaction() as session:
+        imported = Import(
+            filename=upload.filename,
+            size=upload.size,
+            options=upload.options,
+            header=header.names,
+            ignored_columns=header.ignored,
+        )
+        session.add(imported)
+        session.flush()
+        storage.keep(upload.path, imported.id)
+        jobqueue.enqueue(sweeping.JOB, str(imported.id), queue_name="imports")
+        return imported
+
+
+def _readable_header(upload: Upload) -> reader.Header:
+    text, whole = survey.head_text(upload.path, upload.options["encoding"])
+    header = reader.read_header(text, upload.options["delimiter"])
+    if whole and not reader.has_rows(text, header):
+        raise ValidationFailed([field_error("file", "The file has a header and no rows.", "empty")])
+    return header
+
+
+def get(import_id: uuid.UUID) -> Import:
+    """Return an import by id. Raises NotFound."""
+    imported = db.session.get(Import, import_id, populate_existing=True)
+    if imported is None:
+        raise NotFound("There is no such import.")
+    return imported
+
+
+def history(limit: int, offset: int) -> dict[str, Any]:
+    """Return a page of imports, the latest first: items, total, limit, offset, has_more."""
+    statement = select(Import).order_by(Import.created_at.desc(), Import.id.desc()).limit(limit).offset(offset)
+    items = db.session.scalars(statement).all()
+    total = db.session.scalar(select(func.count()).select_from(Import)) or 0
+    return {
+        "items": items,
+        "total": total,
+        "limit": limit,
+        "offset": offset,
+        "has_more": offset + len(items) < total,
+    }
+
+
+def status(import_id: uuid.UUID) -> report.Progress:
+    """Return how far an import is: from Redis while it runs, else from the table. Raises NotFound."""
+    shown = _board().read(import_id)
+    if shown is not None:
+        return report.progress(import_id, shown)
+    imported = get(import_id)
+    values = {name: getattr(imported, name) for name in progress.COLUMNS}
+    return report.progress(import_id, values, imported.error)
+
+
+def result(import_id: uuid.UUID) -> dict[str, Any]:
+    """Return how an import ended, with its first hundred refused rows. Raises NotFound."""
+    imported = get(import_id)
+    statement = select(RejectedRow).where(RejectedRow.import_id == import_id).order_by(RejectedRow.line)
+    return report.result(imported, db.session.scalars(statement.limit(ERROR_DETAILS)))
+
+
+def cancel(import_id: uuid.UUID) -> Import:
+    """Stop an import: at once if it waits, else after the chunk at hand. Raises NotFound, Conflict if it has ended."""
+    with transaction() as session:
+        imported = session.get(Import, import_id, with_for_update=True, populate_existing=True)
+        if imported is None:
+            raise NotFound("There is no such import.")
+        if imported.ended:
+            raise Conflict(f"The import has ended already: it is {imported.state}.")
+        imported.cancel_requested = True
+        if imported.state == "pending":
+            imported.state, imported.finished_at = "cancelled", func.clock_timestamp()
+        session.flush()
+        return imported
+
+
+def error_file(import_id: uuid.UUID) -> Iterator[str]:
+    """Return every refused row of an import as the text of a CSV file, piece by piece. Raises NotFound."""
+    return report.error_file(get(import_id).header, _refused(import_id))
+
+
+def run(import_id: uuid.UUID) -> None:
+    """Run an import if it waits or its worker is gone; otherwise do nothing."""
+    settings = current_app.config
+    held = lease.acquire(db.engine, import_id, _board())
+    if held is not None:
+        running.run(held, settings)
+
+
+def _board() -> progress.Board:
+    return progress.Board(jobqueue.client(current_app.config["CACHE_REDIS_URL"]))
+
+
+def _refused(import_id: uuid.UUID) -> Iterator[tuple[int, str, str, list[str]]]:
+    """Stream the rows by a cursor on the server: there may be millions."""
+    statement = (
+        select(RejectedRow.line, RejectedRow.field, RejectedRow.message, RejectedRow.data)
+        .where(RejectedRow.import_id == import_id)
+        .order_by(RejectedRow.line)
+    )
+    with db.engine.connect().execution_options(yield_per=1_000) as connection:
+        for row in connection.execute(statement):
+            yield row.line, row.field, row.message, row.data

@@ -1,0 +1,68 @@
+"""Real processes for tests: a web server on a free port, and waiting for a condition with a deadline."""
+
+import contextlib
+import os
+import random
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import requests
+
+from catalog.config import ROOT
+
+
+def wait_for(condition: Callable[[], Any], seconds: float = 15) -> Any:
+    """Wait until the condition holds and return what it returned; fail if it does not within `seconds`."""
+    deadline = time.monotonic() + seconds
+    while not (held := condition()):
+        assert time.monotonic() < deadline, f"waited {seconds} s in vain"
+        time.sleep(0.02)
+    return held
+
+
+def free_port() -> int:
+    """Return a port that nothing uses, below the range from which the system takes those of clients."""
+    while True:
+        port = random.randrange(20_000, 32_000)
+        with contextlib.suppress(OSError), socket.socket() as probe:
+            probe.bind(("127.0.0.1", port))
+            return port
+
+
+@contextlib.contextmanager
+def running(environment: dict[str, str], *command: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Run one of the project's commands, e.g. `-m catalog.cli clock`, with these settings; end it afterwards."""
+    process = subprocess.Popen(
+        [sys.executable, *command], cwd=ROOT, env={**os.environ, **environment}, start_new_session=True
+    )
+    try:
+        yield process
+    finally:
+        process.terminate()
+        try:
+            process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+@contextlib.contextmanager
+def served(environment: dict[str, str]) -> Iterator[str]:
+    """Run the web server and yield its address, e.g. `http://127.0.0.1:23456`."""
+    port = free_port()
+    settings = {**environment, "PORT": str(port), "WEB_WORKERS": "1", "CATALOG_ENV_FILE": os.devnull}
+    with running(settings, "-m", "gunicorn", "--config", "gunicorn.conf.py", "wsgi:app"):
+        url = f"http://127.0.0.1:{port}"
+        wait_for(lambda: _answers(f"{url}/health/live"))
+        yield url
+
+
+def _answers(url: str) -> bool:
+    try:
+        return requests.get(url, timeout=1).ok
+    except requests.RequestException:
+        return False
