@@ -7,6 +7,7 @@ judgement, of the very address that a socket is about to be connected to: names 
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from urllib.parse import urlsplit
 
@@ -105,6 +106,7 @@ def _is_special(address: Address) -> bool:
     return any(address in network for network in _SPECIAL)
 
 
+@lru_cache(1024)
 def parse(url: str) -> Target:
     """Return where an http or https URL leads. Raises Refused for everything that readers may disagree on."""
     if len(url) > MAX_LENGTH:

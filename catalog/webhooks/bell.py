@@ -25,3 +25,8 @@ class Bell:
     def fileno(self) -> int:
         """Return what to wait for."""
         return self._sound.fileno()
+
+    def close(self) -> None:
+        """Take it down."""
+        self._rope.close()
+        self._sound.close()

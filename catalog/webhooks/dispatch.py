@@ -28,7 +28,7 @@ from catalog.webhooks.sender import Post, Sender
 
 log = logging.getLogger(__name__)
 
-SHARE = 64  # deliveries of one webhook under way at a time
+SHARE = 32  # deliveries of one webhook under way at a time
 MOST = 1024  # deliveries of all webhooks under way at a time
 POLL_SECONDS = 1.0
 LINGER_SECONDS = 0.004  # under load: a few milliseconds more make for fewer, larger statements
@@ -80,6 +80,8 @@ class Dispatcher:
                 self._results.extend(map(entry, results))
                 self._bell.ring()
         ledger.join(GRACE_SECONDS)
+        self._sender.close()
+        self._bell.close()
 
     def _keep_the_ledger(self) -> None:
         """Lease and record; a database that is away is waited for, and results are kept until it is back."""

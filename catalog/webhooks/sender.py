@@ -15,7 +15,7 @@ from catalog.webhooks.bell import Bell
 from catalog.webhooks.names import Names, system_lookup
 
 BODY_LIMIT = 16 * 1024
-KEPT_CONNECTIONS = 200
+KEPT_CONNECTIONS = 1024
 TIMED_OUT = 28
 CUT_BY_US = 23
 
@@ -58,6 +58,13 @@ class _Transfer:
         room = BODY_LIMIT - len(self.received)
         self.received += data[:room]
         return min(len(data), room) if len(data) > room else len(data)
+
+
+class _Socket(socket.socket):
+    """libcurl works on a copy of its descriptor, so this one may go as soon as nobody holds it."""
+
+    def __del__(self) -> None:
+        self.close()
 
 
 class Sender:
@@ -124,6 +131,12 @@ class Sender:
     def wake(self) -> None:
         """Make a `turn()` in another thread return early."""
         self._bell.ring()
+
+    def close(self) -> None:
+        """Drop all connections and what is under way."""
+        self._multi.close()
+        self._selector.close()
+        self._bell.close()
 
     def _patience(self, seconds: float) -> float:
         if self._ended:
@@ -210,7 +223,7 @@ class Sender:
         family, kind, protocol, (host, port, *_) = address
         try:
             self._policy.judge(host, port)
-            return socket.socket(family, kind, protocol)
+            return _Socket(family, kind, protocol)
         except (Refused, ValueError, OSError) as error:
             transfer.refused = f"Refused: {error}"
             return pycurl.SOCKET_BAD
