@@ -39,6 +39,10 @@ class Arena:
                 self._run(f"DROP INDEX {index}")
         self.settle()
 
+    def index_sku(self) -> None:
+        """Index the twin's SKUs as they are written, for a peer that looks them up so."""
+        self._run(f"CREATE UNIQUE INDEX ON {TWIN} (sku)")
+
     def settle(self) -> None:
         """Let everything that earlier runs left to do be done, so that it does not burden the next one."""
         self.wait_quiet()

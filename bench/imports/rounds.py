@@ -73,13 +73,15 @@ class Rounds:
         self.timings["a2"].seconds.append(contenders.copy(self.arena, self.file))
 
     def _batches(self) -> None:
+        self.arena.renew()
         self._peer("b", "batches.py")
 
     def _django(self) -> None:
+        self.arena.renew()
+        self.arena.index_sku()
         self._peer("c", "django_import.py")
 
     def _peer(self, key: str, script: str) -> None:
-        self.arena.renew()
         run = contenders.peer(script, self.timings[key].rows)
         self.timings[key].seconds.append(run(self.arena, self.file))
 

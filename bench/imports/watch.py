@@ -46,11 +46,18 @@ class Memory:
 
 
 def _descendants(pid: int) -> Iterator[int]:
-    for task in (PROC / str(pid) / "task").glob("*"):
-        with suppress(OSError):
-            for child in map(int, (task / "children").read_text().split()):
-                yield child
-                yield from _descendants(child)
+    for child in _children(pid):
+        yield child
+        yield from _descendants(child)
+
+
+def _children(pid: int) -> list[int]:
+    """Return the pids that `pid` started, from whichever thread; none for a process that has ended."""
+    found: list[int] = []
+    with suppress(OSError):
+        for task in (PROC / str(pid) / "task").iterdir():
+            found += map(int, (task / "children").read_text().split())
+    return found
 
 
 def _megabytes(pid: int, file: str, field: str) -> float:

@@ -115,6 +115,9 @@ class Loader:
             # numbers; the end of the import is committed for good, and everything before it with it.
             connection.execute(text("SET LOCAL synchronous_commit = off"))
             connection.execute(text(f"SET LOCAL statement_timeout = '{CHUNK_TIMEOUT_SECONDS}s'"))
+            # A table that was empty when it was last looked at seems cheaper to scan than its index, for
+            # each of the rows: measured, 20,000 took 15.8 s instead of 1.1 s.
+            connection.execute(text("SET LOCAL enable_seqscan = off"))
             counts = sum((self._apply_chunk(connection, number) for number in batch), Counts())
             if atomic and counts.rejected:
                 raise Refused

@@ -91,7 +91,12 @@ class RowSchema(ma.Schema):
     )
     description = Text()
     active = TextBoolean()
-    price = TextNumber(validate=validate.Range(Decimal(0), Decimal(10) ** 10, min_inclusive=False, max_inclusive=False))
+    price = TextNumber(
+        validate=[
+            validate.Range(min=Decimal(0), min_inclusive=False),
+            validate.Range(max=Decimal(10) ** 10, max_inclusive=False),
+        ]
+    )
     stock_quantity = TextInteger(validate=_COUNT)
     category = Text(validate=validate.Length(max=100))
     image = Text(

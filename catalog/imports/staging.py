@@ -135,7 +135,8 @@ def _record(connection: Connection, lease: Lease, feed: Feed, staged: int) -> No
     prove(
         connection,
         lease,
-        "total_rows = :total, staged_rows = :staged, superseded = :superseded, attempts = 0,"
+        "total_rows = :total, staged_rows = :staged, superseded = :superseded,"
+        " attempts = CASE WHEN staged_rows IS NULL THEN 0 ELSE attempts END,"
         " superseded_details = CAST(:details AS jsonb), percent = greatest(percent, :percent), rejected = :rejected"
         " + (SELECT coalesce(sum(c.rejected), 0) FROM import_chunks c WHERE c.import_id = imports.id)",
         total=feed.rows,

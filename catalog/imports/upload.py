@@ -1,7 +1,7 @@
 """Receiving a file over HTTP: streamed to where it will lie, never held in memory, gone again if refused."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
@@ -34,23 +34,29 @@ def received(schema: ma.Schema) -> Iterator[Upload]:
 
     Raises UnsupportedMediaType, ValidationFailed, BadRequest where the body breaks off, TooLarge, StorageFull.
     """
-    parts: list[Path] = []
+    parts: list[IO[bytes]] = []
     try:
         form, files = _parse(parts)
-        file = _the_file(files)
-        yield Upload(parts[0], _filename(file), _size(parts[0]), _options(schema, form))
+        filename, path = _filename(_the_file(files)), Path(parts[0].name)
+        yield Upload(path, filename, _size(path), _options(schema, form))
     finally:
         for part in parts:
-            part.unlink(missing_ok=True)
+            _discard(part)
 
 
-def _parse(parts: list[Path]) -> "tuple[MultiDict[str, str], MultiDict[str, FileStorage]]":
+def _discard(part: IO[bytes]) -> None:
+    Path(part.name).unlink(missing_ok=True)
+    with suppress(OSError):  # what is still buffered may not fit on the disk
+        part.close()
+
+
+def _parse(parts: list[IO[bytes]]) -> "tuple[MultiDict[str, str], MultiDict[str, FileStorage]]":
     if request.mimetype != "multipart/form-data":
         raise UnsupportedMediaType("Send the file as multipart/form-data, in the field `file`.")
 
     def stream(*_: Any, **__: Any) -> IO[bytes]:
         part = storage.new_part()
-        parts.append(Path(part.name))
+        parts.append(part)
         return part
 
     parser = FormDataParser(stream, max_form_memory_size=MAX_FORM_BYTES, max_form_parts=MAX_PARTS, silent=False)
@@ -59,16 +65,11 @@ def _parse(parts: list[Path]) -> "tuple[MultiDict[str, str], MultiDict[str, File
             _, form, files = parser.parse(
                 request.stream, request.mimetype, request.content_length, request.mimetype_params
             )
-            _close(files)
+            for part in parts:
+                part.close()
     except ValueError as error:
         raise BadRequest("The upload is broken or was cut off.") from error
     return form, files
-
-
-def _close(files: "MultiDict[str, FileStorage]") -> None:
-    for _, file in files.items(multi=True):
-        file.stream.flush()
-        file.stream.close()
 
 
 def _the_file(files: "MultiDict[str, FileStorage]") -> FileStorage:
