@@ -127,13 +127,15 @@ def _plain(value: Any) -> Any:
     raise TypeError(f"No JSON for {type(value).__name__}")
 
 
-def ring(database: Executor) -> None:
-    """Wake the sender once the current transaction commits.
-
-    NOTIFY makes commits wait for each other, so ring in a transaction of its own, after the one that matters.
-    """
-    database.execute(text("SET LOCAL synchronous_commit = off"))
+def notify(database: Executor) -> None:
+    """Wake the sender once the current transaction commits. Commits that notify wait for each other."""
     database.execute(text("SELECT pg_notify(:channel, '')"), {"channel": CHANNEL})
+
+
+def ring(database: Executor) -> None:
+    """Wake the sender from a transaction of its own, which is over in no time: it waits for no disk."""
+    database.execute(text("SET LOCAL synchronous_commit = off"))
+    notify(database)
 
 
 # Fair between webhooks: each gets what is left of its share, however much another one has waiting, and where there

@@ -35,12 +35,21 @@ def publish(event: str, data: dict[str, Any]) -> None:
             after_commit(ring)
 
 
-def publish_rows(database: outbox.Executor, event: str, rows: str, parameters: dict[str, Any]) -> int:
-    """Like `publish()`, for every row of an SQL query at once and in the transaction of the given connection.
+def publish_in(database: outbox.Executor, event: str, data: dict[str, Any]) -> None:
+    """Like `publish()`, in the transaction of the given connection, whose commit wakes the sender."""
+    if outbox.publish(database, event, data):
+        outbox.notify(database)
 
-    `rows` yields one column `data` of JSON. Returns how many deliveries were written; call `ring()` after the commit.
+
+def publish_rows(database: outbox.Executor, event: str, rows: str, parameters: dict[str, Any]) -> int:
+    """Like `publish_in()`, for every row of an SQL query at once; return how many deliveries that makes.
+
+    `rows` yields one column `data` of JSON.
     """
-    return outbox.publish_rows(database, event, rows, parameters)
+    deliveries = outbox.publish_rows(database, event, rows, parameters)
+    if deliveries:
+        outbox.notify(database)
+    return deliveries
 
 
 def ring() -> None:
