@@ -89,7 +89,7 @@ class Dispatcher:
             while not self._ended.is_set():
                 try:
                     with db.engine.connect() as connection:
-                        connection.detach()  # its settings are not for the pool
+                        connection.detach()  # it listens, which is not for the pool
                         self._serve(connection)
                 except (SQLAlchemyError, psycopg2.Error) as error:
                     log.warning("Webhooks wait for the database: %s", error)
@@ -102,8 +102,6 @@ class Dispatcher:
     def _serve(self, connection: Connection) -> None:
         with connection.begin():
             connection.execute(text(f"LISTEN {outbox.CHANNEL}"))
-            # A lease or a record that a crash forgets means one more attempt, so no commit waits for the disk.
-            connection.execute(text("SET synchronous_commit = off"))
         while not self._stopping.is_set():
             moved = self._record(connection) + self._lease(connection)
             if not moved:
