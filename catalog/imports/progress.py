@@ -1,4 +1,4 @@
-"""How far an import is, as Redis shows it while it runs: a copy of the row, so never ahead of the table."""
+"""How far an import is, as Redis shows it while it runs: a copy of the row, never older than one that was read."""
 
 import json
 import logging
@@ -7,10 +7,20 @@ from typing import Any
 
 import redis
 
+from catalog.imports.models import COUNTERS
+
 log = logging.getLogger(__name__)
 
-COLUMNS = ("state", "percent", "total_rows", "created", "updated", "unchanged", "superseded", "rejected", "staged_rows")
+COLUMNS = ("state", "percent", "total_rows", "staged_rows", *COUNTERS)
 EXPIRY_SECONDS = 5
+
+# A value that is older than the one shown is not shown: a reader may have seen the table, which is ahead.
+_SHOW_UNLESS_OLDER = """
+local shown = redis.call('GET', KEYS[1])
+if not shown or cjson.decode(shown).rank <= tonumber(ARGV[2]) then
+    redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[3])
+end"""
+_ENDED_RANK = 10**13
 
 
 class Board:
@@ -20,26 +30,29 @@ class Board:
         self._client = client
 
     def show(self, import_id: uuid.UUID, values: dict[str, Any]) -> None:
-        """Show `values` (COLUMNS) for a few seconds."""
-        try:
-            self._client.set(_key(import_id), json.dumps(values), ex=EXPIRY_SECONDS)
-        except redis.RedisError as error:
-            log.debug("The progress of import %s is not shown: %s", import_id, error)
+        """Show `values` (COLUMNS) of a running import for a few seconds, unless later ones are shown."""
+        rank = values["percent"] * 10**10 + sum(values[counter] for counter in COUNTERS)
+        self._show(import_id, {**values, "rank": rank})
+
+    def show_end(self, import_id: uuid.UUID) -> None:
+        """Show that the import has ended, so that nobody shows it running once more."""
+        self._show(import_id, {"state": "ended", "rank": _ENDED_RANK})
 
     def read(self, import_id: uuid.UUID) -> dict[str, Any] | None:
-        """Return what is shown, or None: then the table knows."""
+        """Return what is shown of a running import, or None: then the table knows."""
         try:
-            shown = self._client.get(_key(import_id))
+            shown = json.loads(self._client.get(_key(import_id)) or "{}")  # type: ignore[arg-type]
         except redis.RedisError:
             return None
-        return json.loads(shown) if shown else None  # type: ignore[arg-type]
+        return shown if shown.get("state") == "running" else None
 
-    def wipe(self, import_id: uuid.UUID) -> None:
-        """Show nothing more: the import has ended."""
+    def _show(self, import_id: uuid.UUID, values: dict[str, Any]) -> None:
         try:
-            self._client.delete(_key(import_id))
+            self._client.eval(
+                _SHOW_UNLESS_OLDER, 1, _key(import_id), json.dumps(values), values["rank"], EXPIRY_SECONDS
+            )
         except redis.RedisError as error:
-            log.debug("The progress of import %s stays shown for a moment: %s", import_id, error)
+            log.debug("The progress of import %s is not shown: %s", import_id, error)
 
 
 def _key(import_id: uuid.UUID) -> str:

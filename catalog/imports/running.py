@@ -49,7 +49,7 @@ def finish(lease: Lease, state: str, error: str | None) -> None:
             error=error,
         )
         telling.ended(connection, _fetch(connection, lease.id))
-    lease.board.wipe(lease.id)
+    lease.board.show_end(lease.id)
     log.info("Import %s %s%s", lease.id, state, f": {error}" if error else "")
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from flask import current_app
-from sqlalchemy import func, select
+from sqlalchemy import Engine, func, select
 
 from catalog import jobqueue
 from catalog.database import transaction
@@ -76,11 +76,14 @@ def history(limit: int, offset: int) -> dict[str, Any]:
 
 def status(import_id: uuid.UUID) -> report.Progress:
     """Return how far an import is: from Redis while it runs, else from the table. Raises NotFound."""
-    shown = _board().read(import_id)
+    board = _board()
+    shown = board.read(import_id)
     if shown is not None:
         return report.progress(import_id, shown)
     imported = get(import_id)
     values = {name: getattr(imported, name) for name in progress.COLUMNS}
+    if imported.state == "running":
+        board.show(import_id, values)  # so that nobody is shown less after this
     return report.progress(import_id, values, imported.error)
 
 
@@ -110,7 +113,7 @@ def cancel(import_id: uuid.UUID) -> Import:
 
 def error_file(import_id: uuid.UUID) -> Iterator[str]:
     """Return every refused row of an import as the text of a CSV file, piece by piece. Raises NotFound."""
-    return report.error_file(get(import_id).header, _refused(import_id))
+    return report.error_file(get(import_id).header, _refused(db.engine, import_id))
 
 
 def run(import_id: uuid.UUID) -> None:
@@ -125,13 +128,13 @@ def _board() -> progress.Board:
     return progress.Board(jobqueue.client(current_app.config["CACHE_REDIS_URL"]))
 
 
-def _refused(import_id: uuid.UUID) -> Iterator[tuple[int, str, str, list[str]]]:
-    """Stream the rows by a cursor on the server: there may be millions."""
+def _refused(engine: Engine, import_id: uuid.UUID) -> Iterator[tuple[int, str, str, list[str]]]:
+    """Stream the rows by a cursor on the server: there may be millions. Runs when the request has ended already."""
     statement = (
         select(RejectedRow.line, RejectedRow.field, RejectedRow.message, RejectedRow.data)
         .where(RejectedRow.import_id == import_id)
         .order_by(RejectedRow.line)
     )
-    with db.engine.connect().execution_options(yield_per=1_000) as connection:
+    with engine.connect().execution_options(yield_per=1_000) as connection:
         for row in connection.execute(statement):
             yield row.line, row.field, row.message, row.data

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import marshmallow as ma
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import text
 
@@ -116,6 +116,8 @@ def typed(name: str, cell: str):
 
 @settings(max_examples=1500)
 @given(row=rows | nearly_valid)
+@example({**dict.fromkeys(FIELDS, ""), **VALID, "sku": "x\u00a0"})
+@example({**dict.fromkeys(FIELDS, ""), **VALID, "sku": "\u2028x"})
 def test_what_the_fast_check_accepts_the_schema_accepts_with_equal_values(row):
     line = CHECKER.fast(list(row.values()))
     if line is None:
@@ -154,7 +156,7 @@ BAD = {
     "sku": [" \t ", "x" * 101, "a\0b"],
     "name": ["", "  ", "x" * 256],
     "description": ["a\0b"],
-    "active": ["maybe"],
+    "active": ["maybe", "ye" + LONG_S],
     "price": [*["0", "-1", "-0", "10000000000", "1.234", "NaN", "Infinity", "1e400", "1_000", "1,5"], FULL_WIDTH],
     "stock_quantity": ["-3", "2.5", "2147483648", "9" * 40],
     "category": ["x" * 101],

@@ -14,7 +14,7 @@ from sqlalchemy.exc import OperationalError
 from catalog import jobqueue
 from catalog.config import ROOT
 from catalog.extensions import db
-from catalog.imports import lease, loading, service, storage
+from catalog.imports import lease, loading, progress, service, storage
 from tests.imports.conftest import counts
 from tests.processes import wait_for
 
@@ -38,7 +38,7 @@ POINTS = [
     *(("loading.Loader._apply_once", number) for number in range(1, 5)),
     *(("loading.Loader._prove", number) for number in range(1, 5)),
     ("running.finish", 1),
-    ("progress.Board.wipe", 1),
+    ("progress.Board.show_end", 1),
 ]
 
 
@@ -169,6 +169,23 @@ def test_a_worker_that_lost_its_lease_applies_nothing(importer, monkeypatch):
     assert importer.record(import_id).state == "running"
 
 
+def test_a_worker_that_loses_its_lease_on_the_way_applies_no_further_chunk(importer, app, monkeypatch):
+    monkeypatch.setitem(app.config, "IMPORT_LOADERS", 1)
+    monkeypatch.setattr(lease, "BEAT_SECONDS", 60)  # so that only its next commit can tell it
+    import_id = importer.submit("sku,name\n" + "".join(f"K{number:02},Name\n" for number in range(35)))
+
+    def steal(loader):
+        with loader.lease.engine.begin() as connection:
+            connection.execute(
+                text("UPDATE imports SET lease_token = gen_random_uuid() WHERE id = :id"), {"id": import_id}
+            )
+
+    before_chunk(monkeypatch, 2, steal)
+    service.run(import_id)
+    assert len(importer.products()) == importer.record(import_id).created == CHUNK
+    assert importer.record(import_id).state == "running"
+
+
 def in_threads(app, import_ids: list[uuid.UUID]) -> None:
     def run(import_id: uuid.UUID) -> None:
         with app.app_context():
@@ -251,26 +268,54 @@ def test_an_import_that_waits_is_cancelled_at_once_and_never_runs(importer):
 
 
 def test_progress_never_goes_back_nor_over_a_hundred_with_redis_or_without(importer, app, monkeypatch):
+    monkeypatch.setitem(app.config, "IMPORT_LOADERS", 1)
+    monkeypatch.setattr(lease, "BEAT_SECONDS", 0.001)
+    monkeypatch.setattr(loading, "CHUNK_ROWS", CHUNK)
     import_id = importer.submit("sku,name\n" + "".join(f"K{number},Name\n" for number in range(200)))
     seen = []
 
     def look():
         with app.app_context():
             client, path = app.test_client(), f"/api/v1/products/import/{import_id}/progress"
-            seen.append(client.get(path).json["percent"])
-            service._board().wipe(import_id)  # Redis forgets
-            seen.append(client.get(path).json["percent"])
+            seen.append(client.get(path).json)
+            with monkeypatch.context() as patch:  # Redis has forgotten it
+                patch.setattr(progress.Board, "read", lambda *_: None)
+                seen.append(client.get(path).json)
+            seen.append(client.get(path).json)
 
-    monkeypatch.setattr(lease, "BEAT_SECONDS", 0.001)
-    monkeypatch.setattr(loading, "CHUNK_ROWS", CHUNK)
     real = loading.Loader._apply_once
     monkeypatch.setattr(loading.Loader, "_apply_once", lambda *args, **kwargs: (look(), real(*args, **kwargs))[1])
     look()
     service.run(import_id)
     look()
-    assert seen == sorted(seen)
-    assert (seen[0], seen[-1]) == (0, 100)
-    assert len(set(seen)) > 5
+    for name, end in (("percent", 100), ("current", 200)):
+        values = [answer[name] for answer in seen]
+        assert values == sorted(values)
+        assert (values[0], values[-1]) == (0, end)
+        assert len(set(values)) > 5
+
+
+def test_an_older_progress_is_not_shown_over_a_later_one(app):
+    import_id = uuid.uuid4()
+    values = {**dict.fromkeys(progress.COLUMNS, 0), "state": "running", "percent": 50, "created": 10}
+    with app.app_context():
+        board = service._board()
+        for percent, created in ((50, 10), (49, 20), (50, 9)):
+            board.show(import_id, {**values, "percent": percent, "created": created})
+            assert (board.read(import_id)["percent"], board.read(import_id)["created"]) == (50, 10)
+        board.show(import_id, {**values, "created": 11})
+        assert board.read(import_id)["created"] == 11
+        board.show_end(import_id)
+        board.show(import_id, {**values, "percent": 99})
+        assert board.read(import_id) is None
+
+
+def test_progress_is_read_from_the_table_when_redis_is_gone(importer, app, monkeypatch):
+    monkeypatch.setitem(app.config, "CACHE_REDIS_URL", "unix:///nowhere/redis.sock")
+    import_id = importer.submit("sku,name\nA,One\n")
+    service.run(import_id)
+    answer = importer.client.get(f"/api/v1/products/upload/{import_id}/status").json
+    assert (answer["state"], answer["created"]) == ("Completed", 1)
 
 
 def test_the_sweeper_rings_for_imports_without_a_worker_and_not_too_often(importer, monkeypatch):

@@ -4,15 +4,12 @@ import contextlib
 import http.client
 import json
 import os
-import random
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
-import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -22,25 +19,9 @@ from catalog import config
 from catalog.stack import leftovers
 from catalog.stack.places import Places
 from catalog.stack.state import State
+from tests.processes import free_port
 
 PARTS = ("catalog", "migrations", "wsgi.py", "Procfile", "gunicorn.conf.py", "pyproject.toml")
-
-
-def wait_for(condition: Callable[[], object], seconds: float = 15) -> None:
-    """Wait until the condition holds; fail if it does not within `seconds`."""
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"waited {seconds} s in vain"
-        time.sleep(0.02)
-
-
-def free_port() -> int:
-    """A port that nothing uses, below the range from which the system takes those of clients."""
-    while True:
-        port = random.randrange(20_000, 32_000)
-        with contextlib.suppress(OSError), socket.socket() as probe:
-            probe.bind(("127.0.0.1", port))
-            return port
 
 
 class Copy:

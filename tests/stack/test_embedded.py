@@ -111,6 +111,8 @@ def test_a_server_that_cannot_start_says_why(servers):
 def test_root_runs_postgres_unprivileged_without_opening_its_home(folder, monkeypatch):
     home = folder / "home"
     home.mkdir(mode=0o700)
+    redis = programs.redis_server()
+    monkeypatch.setattr(programs, "redis_server", lambda: redis)
     wheel = programs.postgres_server().parents[2]
     unused = shutil.ignore_patterns("pginstall", "include", "*.a")
     for part in (wheel, wheel.with_name(f"{wheel.name}.libs")):

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from catalog import config
-from tests.stack.conftest import free_port
+from tests.processes import free_port
 
 CLI = "import sys; print('verb:', *sys.argv[1:])\n"
 OLD = "import runpy, sys; sys.version_info = (3, 9, 1); runpy.run_path('manage.py', run_name='__main__')"
@@ -20,6 +20,7 @@ def folder(tmp_path):
     """A project that needs no package."""
     shutil.copy(config.ROOT / "manage.py", tmp_path)
     (tmp_path / "catalog").mkdir()
+    (tmp_path / "catalog" / "__init__.py").touch()
     (tmp_path / "catalog" / "cli.py").write_text(CLI)
     for name in ("requirements.txt", "requirements-embedded.txt"):
         (tmp_path / name).write_text("# none\n")
@@ -27,7 +28,7 @@ def folder(tmp_path):
 
 
 def start(folder, *command, **environment):
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("PIP_")}
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("PIP_", "PYTHON"))}
     return subprocess.Popen(
         [sys.executable, *command],
         cwd=folder,

@@ -10,7 +10,7 @@ import time
 import psutil
 import pytest
 
-from tests.stack.conftest import wait_for
+from tests.processes import wait_for
 
 STUBBORN = "import signal; signal.signal(15, signal.SIG_IGN); print(flush=True); signal.pause()"
 
