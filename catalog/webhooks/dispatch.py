@@ -15,7 +15,7 @@ from typing import Any
 
 import psycopg2
 from flask import Flask
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from catalog.extensions import db
@@ -89,7 +89,7 @@ class Dispatcher:
             while not self._ended.is_set():
                 try:
                     with db.engine.connect() as connection:
-                        connection.detach()  # it listens, which is not for the pool
+                        connection.detach()  # it listens and holds a lock, which is not for the pool
                         self._serve(connection)
                 except (SQLAlchemyError, psycopg2.Error) as error:
                     log.warning("Webhooks wait for the database: %s", error)
@@ -101,7 +101,7 @@ class Dispatcher:
 
     def _serve(self, connection: Connection) -> None:
         with connection.begin():
-            connection.execute(text(f"LISTEN {outbox.CHANNEL}"))
+            outbox.enlist(connection)
         while not self._stopping.is_set():
             moved = self._record(connection) + self._lease(connection)
             if not moved:

@@ -19,6 +19,7 @@ from catalog.webhooks.events import matching
 from catalog.webhooks.retry import GIVE_UP_AFTER
 
 CHANNEL = "webhooks"
+SENDERS = 0x686F6F6B  # "hook": the advisory lock that every sender shares for as long as its connection lives
 DATA_LIMIT = 64 * 1024  # bytes of JSON; beyond, an event carries ids alone
 IDS = ("id", "number", "sku", "task_id", "version", "url")
 LEASE_MARGIN_SECONDS = 10
@@ -136,6 +137,12 @@ def ring(database: Executor) -> None:
     """Wake the sender from a transaction of its own, which is over in no time: it waits for no disk."""
     database.execute(text("SET LOCAL synchronous_commit = off"))
     notify(database)
+
+
+def enlist(database: Executor) -> None:
+    """Have this connection hear the bell, and be known as a sender's."""
+    database.execute(text(f"LISTEN {CHANNEL}"))
+    database.execute(text("SELECT pg_advisory_lock_shared(:key)"), {"key": SENDERS})
 
 
 # Fair between webhooks: each gets what is left of its share, however much another one has waiting, and where there

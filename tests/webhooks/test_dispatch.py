@@ -295,6 +295,22 @@ def test_results_are_kept_while_the_database_is_away(sending, make_webhook, publ
     assert len(receiver.requests) == 1
 
 
+def test_while_a_sender_runs_the_clock_leaves_a_dead_receivers_backlog_to_it(
+    committed, sending, make_webhook, publish, rows, monkeypatch
+):
+    bells = []
+    monkeypatch.setattr(upkeep.jobqueue, "ring", lambda function, *args, queue_name: bells.append(function))
+    with Receiver(lambda connection, _: connection.recv(1)) as dead:
+        make_webhook(dead.url, timeout_seconds=30)
+        publish(2 * dispatch.SHARE)
+        rows("UPDATE webhook_deliveries SET due_at = now() - interval '20 seconds'")
+        with sending():
+            dead.wait(dispatch.SHARE)
+            with committed.app_context():
+                upkeep.sweep()
+    assert bells == []
+
+
 def test_without_a_sender_the_clock_rings_and_a_job_sends(
     committed, make_webhook, publish, receiver, rows, monkeypatch
 ):
