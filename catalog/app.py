@@ -4,7 +4,7 @@ from typing import Any
 
 from flask import Flask
 
-from catalog import __version__, config, errors, http, logs
+from catalog import __version__, cache, config, errors, hotpath, http, logs, metrics
 from catalog.extensions import db, migrate
 
 
@@ -20,9 +20,12 @@ def create_app(overrides: dict[str, Any] | None = None) -> Flask:
     logs.configure(app.config["LOG_LEVEL"])
     http.configure(app)
     _bind_extensions(app)
+    cache.register(app)
     _register_features(app)
     logs.register(app)
+    metrics.register(app)
     errors.register(app)
+    hotpath.register(app, {"/api/v1/products/<uuid:product_id>": "product"})
     return app
 
 

@@ -69,6 +69,7 @@ VERBS = (
     develop.test,
     develop.test_verbose,
     develop.test_debug,
+    develop.test_faults,
     develop.lint,
     develop.bench,
     develop.shell,

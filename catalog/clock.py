@@ -45,6 +45,7 @@ class Sweep:
 def sweeps() -> list[Sweep]:
     """Return everything that is swept: the visible list."""
     return [
+        Sweep("catalog.cache.sweep", 0.5),
         Sweep("catalog.products.bulk_delete.sweep", 5),
         Sweep("catalog.imports.service.sweep", 5),
         Sweep("catalog.imports.service.prune", 3600),

@@ -1,8 +1,10 @@
-"""Transactions: one for each request or job, and what is to happen after its commit."""
+"""Transactions: one for each request or job, what is to happen before its commit and what after."""
 
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
 
 from sqlalchemy.orm import Session
 
@@ -10,32 +12,54 @@ from catalog.extensions import db
 
 log = logging.getLogger(__name__)
 
-_OPEN = "catalog_transaction_open"
-_CALLBACKS = "catalog_after_commit"
+_STATE = "catalog_transaction"
+
+
+@dataclass
+class _State:
+    """What belongs to one open transaction and ends with it."""
+
+    before: list[Callable[[], object]] = field(default_factory=list)
+    after: list[Callable[[], object]] = field(default_factory=list)
+    notes: dict[str, Any] = field(default_factory=dict)
 
 
 @contextmanager
 def transaction() -> Iterator[Session]:
     """Run a block as one transaction and yield the session; inside another `transaction()` join that one.
 
-    Commits at the end of the outermost block, then runs what `after_commit()` collected; an exception
-    rolls everything back, drops those callbacks and goes on to the caller.
+    At the end of the outermost block runs what `before_commit()` collected, then the commit, then what
+    `after_commit()` did; an exception rolls everything back, drops those callbacks and goes on to the caller.
     """
     session = db.session()
-    if session.info.get(_OPEN):
+    if session.info.get(_STATE):
         yield session
         return
-    session.info[_OPEN] = True
+    state = session.info[_STATE] = _State()
     try:
         yield session
+        for callback in state.before:
+            callback()
         session.commit()
     except BaseException:
         session.rollback()
-        session.info.pop(_CALLBACKS, None)
         raise
     finally:
-        session.info.pop(_OPEN, None)
-    _run_callbacks(session)
+        session.info.pop(_STATE, None)
+    _run_callbacks(state)
+
+
+def in_transaction() -> bool:
+    """Tell whether a transaction() is open, so that what is read may not be committed yet."""
+    return _STATE in db.session().info
+
+
+def before_commit(callback: Callable[[], object]) -> None:
+    """Call `callback` as the last step of the current transaction; what it raises rolls back.
+
+    Raises RuntimeError outside a transaction.
+    """
+    _open_state("before_commit").before.append(callback)
 
 
 def after_commit(callback: Callable[[], object]) -> None:
@@ -44,15 +68,24 @@ def after_commit(callback: Callable[[], object]) -> None:
     Our own list, since SQLAlchemy's event of that name also fires when a savepoint ends.
     Raises RuntimeError outside a transaction, where nothing would ever call it.
     """
-    session = db.session()
-    if not session.info.get(_OPEN):
-        raise RuntimeError("after_commit() needs an open transaction()")
-    session.info.setdefault(_CALLBACKS, []).append(callback)
+    _open_state("after_commit").after.append(callback)
 
 
-def _run_callbacks(session: Session) -> None:
+def transaction_notes() -> dict[str, Any]:
+    """Return a dict that lives as long as the current transaction. Raises RuntimeError outside one."""
+    return _open_state("transaction_notes").notes
+
+
+def _open_state(caller: str) -> _State:
+    state: _State | None = db.session().info.get(_STATE)
+    if state is None:
+        raise RuntimeError(f"{caller}() needs an open transaction()")
+    return state
+
+
+def _run_callbacks(state: _State) -> None:
     """The change is committed, so a callback that fails is logged and the others still run."""
-    for callback in session.info.pop(_CALLBACKS, []):
+    for callback in state.after:
         try:
             callback()
         except Exception:

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import flask_smorest
 import marshmallow as ma
-from flask import Flask, Request, request
+from flask import Flask, Request, Response, request
 from flask.json.provider import DefaultJSONProvider
 from webargs import missing
 from webargs.flaskparser import FlaskParser
+from werkzeug.http import parse_etags
 
+from catalog.cache import Copy
 from catalog.errors import BadRequest, TooLarge, UnsupportedMediaType, ValidationFailed, flatten
 
 if TYPE_CHECKING:
@@ -168,6 +170,22 @@ def is_current(version: int) -> bool:
     """Tell whether the caller already holds this version (`If-None-Match`, RFC 9110, 13.1.2)."""
     tags = request.if_none_match
     return tags.star_tag or tags.contains_weak(str(version))
+
+
+def copy_answer(copy: Copy) -> Response:
+    """Answer with a cached copy's bytes, or 304 to a caller that holds them already."""
+    headers = {"ETag": copy.etag, "X-Cache": copy.outcome}
+    if holds(request.headers.get("If-None-Match"), copy.etag):
+        return Response(status=304, headers=headers)
+    return Response(copy.body, headers=headers, mimetype="application/json")
+
+
+def holds(if_none_match: str | None, tag: str) -> bool:
+    """Tell whether an `If-None-Match` header names this quoted entity tag (RFC 9110, 13.1.2)."""
+    if not if_none_match:
+        return False
+    tags = parse_etags(if_none_match)
+    return tags.star_tag or tags.contains_weak(tag.strip('"'))
 
 
 class Json(DefaultJSONProvider):

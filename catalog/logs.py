@@ -11,7 +11,7 @@ from pythonjsonlogger.json import JsonFormatter
 
 log = logging.getLogger("catalog.request")
 
-_SANE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+SANE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 SLOW_SECONDS = 1.0
 
 
@@ -43,7 +43,7 @@ def register(app: Flask) -> None:
 
 def _begin() -> None:
     given = request.headers.get("X-Request-ID", "")
-    g.request_id = given if _SANE_ID.fullmatch(given) else uuid.uuid4().hex
+    g.request_id = given if SANE_ID.fullmatch(given) else uuid.uuid4().hex
     g.started = time.perf_counter()
 
 

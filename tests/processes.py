@@ -51,10 +51,10 @@ def running(environment: dict[str, str], *command: str) -> Iterator[subprocess.P
 
 
 @contextlib.contextmanager
-def served(environment: dict[str, str]) -> Iterator[str]:
-    """Run the web server and yield its address, e.g. `http://127.0.0.1:23456`."""
+def served(environment: dict[str, str], workers: int = 1) -> Iterator[str]:
+    """Run the web server with so many processes and yield its address, e.g. `http://127.0.0.1:23456`."""
     port = free_port()
-    settings = {**environment, "PORT": str(port), "WEB_WORKERS": "1", "CATALOG_ENV_FILE": os.devnull}
+    settings = {**environment, "PORT": str(port), "WEB_WORKERS": str(workers), "CATALOG_ENV_FILE": os.devnull}
     with running(settings, "-m", "gunicorn", "--config", "gunicorn.conf.py", "wsgi:app"):
         url = f"http://127.0.0.1:{port}"
         wait_for(lambda: _answers(f"{url}/health/live"))

@@ -35,6 +35,16 @@ def test_debug(arguments: tuple[str, ...]) -> None:
     _pytest(["-n", "0", "-s", *arguments])
 
 
+@click.command("test-faults", context_settings=PASS_ON)
+@click.option("--long", is_flag=True, help="Ten histories of a minute each, in place of one of 20 s.")
+@ARGUMENTS
+def test_faults(long: bool, arguments: tuple[str, ...]) -> None:
+    """Run the tests that kill, stop and cut off servers while the service works."""
+    if long:
+        os.environ |= {"CATALOG_FAULT_SECONDS": "60", "CATALOG_FAULT_ROUNDS": "10"}
+    _pytest(["-n", "0", "tests/faults", *arguments])
+
+
 @click.command()
 def lint() -> None:
     """Check style, format and types: ruff and mypy."""

@@ -4,6 +4,7 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify, url_for
 
+from catalog import metrics
 from catalog.health import service
 
 blueprint = Blueprint("health", __name__)
@@ -37,6 +38,13 @@ def ready() -> tuple[Response, int]:
 def hello() -> Response:
     """Name the service, its version and environment, and whether the database answers."""
     return jsonify(service.hello())
+
+
+@blueprint.get("/metrics")
+def show_metrics() -> Response:
+    """Answer what all processes of this server counted, for Prometheus."""
+    body, content_type = metrics.render()
+    return Response(body, content_type=content_type)
 
 
 def _answer(report: dict[str, Any]) -> tuple[Response, int]:

@@ -15,6 +15,7 @@ from dataclasses import astuple, dataclass
 from sqlalchemy import Connection, TextClause, text
 from sqlalchemy.exc import DBAPIError
 
+from catalog import cache
 from catalog.imports import telling
 from catalog.imports.feed import READ_PERCENT
 from catalog.imports.lease import Lease, LeaseLost, prove
@@ -41,6 +42,11 @@ class Counts:
     unchanged: int = 0
     rejected: int = 0
 
+    @property
+    def changes(self) -> int:
+        """How many products are not as they were."""
+        return self.created + self.updated
+
     def __add__(self, other: "Counts") -> "Counts":
         return Counts(*(mine + its for mine, its in zip(astuple(self), astuple(other), strict=True)))
 
@@ -51,6 +57,7 @@ class Loader:
     def __init__(self, lease: Lease, plan: Plan, rows: int):
         self.lease, self.plan, self.rows = lease, plan, rows
         self._statements: list[TextClause] = [text(statement) for statement in plan.statements()]
+        self._cache = cache.current().writer  # the connections' threads have no application context
         self._done = 0
 
     def apply(self, connections: int) -> None:
@@ -111,7 +118,7 @@ class Loader:
                 return
 
     def _apply_once(self, batch: Sequence[int], *, atomic: bool) -> None:
-        with self.lease.engine.begin() as connection:
+        with self.lease.engine.connect() as connection:
             # A crash of PostgreSQL may take the last chunks with it, but never their rows without their
             # numbers; the end of the import is committed for good, and everything before it with it.
             connection.execute(text("SET LOCAL synchronous_commit = off"))
@@ -123,6 +130,8 @@ class Loader:
             if atomic and counts.rejected:
                 raise Refused
             self._prove(connection, counts)
+            with self._cache.invalidating(connection.connection, ["product:*"] if counts.changes else []):
+                connection.commit()
         self._done += len(batch)
 
     def _apply_chunk(self, connection: Connection, number: int) -> Counts:

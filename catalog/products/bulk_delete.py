@@ -8,6 +8,7 @@ from datetime import timedelta
 from sqlalchemy import delete, func, select
 
 from catalog import jobqueue
+from catalog.cache import invalidate
 from catalog.database import transaction
 from catalog.errors import Conflict, NotFound
 from catalog.extensions import db
@@ -89,6 +90,8 @@ def _delete_chunk(deletion_id: uuid.UUID) -> bool:
         deletion.deleted += gone
         deletion.state = "running" if gone else "completed"
         deletion.updated_at = func.now()
+        if gone:
+            invalidate("product:*")
         if not gone:
             webhooks.publish("products.deleted_all", {"task_id": deletion.id, "count": deletion.deleted})
         return bool(gone)

@@ -5,11 +5,13 @@ import binascii
 import json
 import re
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, SQLColumnExpression, cast, func, literal, or_, select, tuple_
+from sqlalchemy import ColumnElement, Select, SQLColumnExpression, and_, cast, func, literal, or_, select, text, tuple_
 from sqlalchemy.dialects.postgresql import TSQUERY
 from sqlalchemy.orm import Session
 
@@ -17,6 +19,7 @@ from catalog.errors import ValidationFailed, field_error
 from catalog.products.models import MAX_INTEGER, PRICE_BELOW, Product, name_key, price_key, search_document, sku_key
 
 EXACT_TOTAL_UP_TO = 10_000
+_SCANS = text("SELECT set_config('enable_seqscan', :value, true), set_config('enable_indexscan', :value, true)")
 _WORD = re.compile(r"\w+")
 
 
@@ -61,10 +64,13 @@ def page(session: Session, query: dict[str, Any]) -> Page:
     order = _orders()[query["sort"].lstrip("-")]
     descending = query["sort"].startswith("-")
     filtered = _filtered(select(Product), query)
-    rows = session.execute(_ordered(filtered, order, descending, query)).all()
+    statement = _ordered(filtered, order, descending, query)
+    with _through_the_text_index(session, "search" in query):
+        total, exact = _total(session, filtered)
+    with _through_the_text_index(session, "search" in query and exact):
+        rows = session.execute(statement).all() if total else []
     items = [row[0] for row in rows[: query["limit"]]]
     has_more = len(rows) > query["limit"]
-    total, exact = _total(session, filtered)
     return Page(
         items=items,
         total=total,
@@ -76,12 +82,28 @@ def page(session: Session, query: dict[str, Any]) -> Page:
     )
 
 
+@contextmanager
+def _through_the_text_index(session: Session, wanted: bool) -> Iterator[None]:
+    """Keep the planner to the text index, which only bitmap scans use.
+
+    It takes a begun word that it has never seen for a common one, and would walk an ordered index past every
+    product: seconds for a word that none of a million has, against 3 ms. Where a word is found to be common,
+    the walk is right: it soon meets enough of them.
+    """
+    if wanted:
+        session.execute(_SCANS, {"value": "off"})
+    yield
+    if wanted:
+        session.execute(_SCANS, {"value": "on"})
+
+
 def _filtered(statement: Select[Any], query: dict[str, Any]) -> Select[Any]:
     conditions = {
         "active": lambda value: Product.active.is_(value),
         "category": lambda value: Product.category == value,
-        "min_price": lambda value: Product.price >= value,
-        "max_price": lambda value: Product.price <= value,
+        # In the words of the index on price_key(), where only a product without a price is free.
+        "min_price": lambda value: and_(price_key() >= value, price_key() > 0),
+        "max_price": lambda value: and_(price_key() <= value, price_key() > 0),
         "sku": lambda value: _holds(Product.sku, value),
         "name": lambda value: _holds(Product.name, value),
         "search": matches,

@@ -5,8 +5,8 @@ from typing import Any
 
 from flask import Response, url_for
 
-from catalog.http import Blueprint, etag, is_current, wanted_versions
-from catalog.products import bulk_delete, schemas, service
+from catalog.http import Blueprint, copy_answer, etag, is_current, wanted_versions
+from catalog.products import bulk_delete, reads, schemas, service
 from catalog.products.models import Product
 
 blueprint = Blueprint("products", __name__, url_prefix="/api/v1/products", description="The products of the catalog.")
@@ -57,7 +57,7 @@ def get_stats() -> Any:
 @blueprint.problem(404, "No such product")
 def get_product(product_id: uuid.UUID) -> Any:
     """Read a product"""
-    return _unless_current(service.get(product_id))
+    return copy_answer(reads.product(product_id))
 
 
 @blueprint.put("/<uuid:product_id>")

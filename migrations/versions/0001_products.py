@@ -2,6 +2,7 @@
 
 import sqlalchemy as sa
 from alembic import op
+from sqlalchemy.dialects.postgresql import TSVECTOR
 
 revision = "0001"
 down_revision = None
@@ -19,7 +20,7 @@ def upgrade():
     op.create_index("ix_products_active_created_at", "products", ["active", sa.text("created_at DESC")])
     op.create_index("ix_products_name", "products", [sa.text('(lower(name) COLLATE "C")'), "id"])
     op.create_index("ix_products_price", "products", [sa.text("coalesce(price, 0)"), "id"])
-    op.create_index("ix_products_search", "products", [sa.text(SEARCH_DOCUMENT)], postgresql_using="gin")
+    op.create_index("ix_products_search", "products", ["search"], postgresql_using="gin")
     _create_bulk_deletions()
 
 
@@ -41,6 +42,7 @@ def _create_products():
         sa.Column("version", sa.Integer, server_default=sa.text("1"), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.func.now(), nullable=False),
         sa.Column("updated_at", sa.DateTime(timezone=True), server_default=sa.func.now(), nullable=False),
+        sa.Column("search", TSVECTOR, sa.Computed(SEARCH_DOCUMENT, persisted=True)),
         sa.PrimaryKeyConstraint("id", name="pk_products"),
         sa.UniqueConstraint("number", name="uq_products_number"),
         sa.CheckConstraint("sku <> '' AND btrim(sku) = sku", name="sku"),

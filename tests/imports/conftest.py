@@ -54,7 +54,7 @@ class Importer:
         rows = db.session.execute(text('SELECT * FROM products ORDER BY lower(sku) COLLATE "C"')).mappings().all()
         db.session.rollback()
         return [
-            {name: value for name, value in row.items() if name not in ("id", "created_at", "updated_at")}
+            {name: value for name, value in row.items() if name not in ("id", "created_at", "updated_at", "search")}
             for row in rows
         ]
 

@@ -1,0 +1,227 @@
+"""The client of the cache's Redis: a socket for each thread, hiredis, short timeouts, a circuit breaker.
+
+redis-py's own Python is most of what a hit would cost; this speaks the same protocol in a tenth of it.
+"""
+
+import hashlib
+import logging
+import os
+import socket
+import ssl
+import struct
+import threading
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import hiredis
+from redis.connection import parse_url
+
+log = logging.getLogger(__name__)
+
+CONNECT_SECONDS = 0.25
+REPLY_SECONDS = 0.25
+PROBE_SECONDS = 0.1  # a probe delays one request, so it waits for less
+PROBE_EVERY_SECONDS = 1.0
+
+Argument = bytes | str | int
+
+
+class Unreachable(Exception):
+    """The cache gave no answer, or one that says it cannot do its work. Whether it did is unknown."""
+
+
+def pack(*arguments: Argument) -> bytes:
+    """Return a command as the protocol wants it (RESP 2)."""
+    parts = [b"*%d\r\n" % len(arguments)]
+    for argument in arguments:
+        raw = argument if isinstance(argument, bytes) else str(argument).encode()
+        parts.append(b"$%d\r\n%b\r\n" % (len(raw), raw))
+    return b"".join(parts)
+
+
+class Link:
+    """One connection. `run_id` names the life of the server behind it: a restarted one has another."""
+
+    usable = False
+
+    def __init__(self, url: str, seconds: float):
+        options: dict[str, Any] = parse_url(url)  # type: ignore[no-untyped-call]
+        self._reader = hiredis.Reader()
+        self._socket = _connected(options, seconds)
+        self.usable = True
+        try:
+            self.run_id = self._greet(options)
+        except BaseException:
+            self.close()
+            raise
+        _limit(self._socket, REPLY_SECONDS)
+
+    def _greet(self, options: dict[str, Any]) -> bytes:
+        """Sign in and choose the database in one round trip; return the server's run id."""
+        greeting = [pack("INFO", "server")]
+        if options.get("db"):
+            greeting.insert(0, pack("SELECT", int(options["db"])))
+        if options.get("password"):
+            names = [options["username"]] if options.get("username") else []
+            greeting.insert(0, pack("AUTH", *names, options["password"]))
+        self._socket.sendall(b"".join(greeting))
+        for _ in greeting:
+            reply = _checked(self._reply())
+        fields = dict(line.split(b":", 1) for line in reply.split(b"\r\n") if b":" in line)
+        return fields.get(b"run_id", b"?")  # type: ignore[no-any-return]
+
+    def call(self, packed: bytes) -> Any:
+        """Send one packed command and return its reply; raises OSError, or Unreachable for an error reply."""
+        try:
+            self._socket.sendall(packed)
+            reply = self._reply()
+        except BaseException as error:  # also a job's timeout: its reply, read later, would pass for another's
+            self.close()
+            if isinstance(error, BlockingIOError):
+                raise TimeoutError("timed out") from error
+            raise
+        return _checked(reply)
+
+    def _reply(self) -> Any:
+        while (reply := self._reader.gets()) is False:
+            received = self._socket.recv(65536)
+            if not received:
+                raise ConnectionResetError("The cache closed the connection")
+            self._reader.feed(received)
+        return reply
+
+    def close(self) -> None:
+        """Close the socket; what was sent may still be carried out."""
+        self.usable = False
+        self._socket.close()
+
+    def __del__(self) -> None:
+        if self.usable:  # its thread has ended
+            self.close()
+
+
+def _checked(reply: Any) -> Any:
+    if isinstance(reply, Exception) and not str(reply).startswith("NOSCRIPT"):
+        raise Unreachable(str(reply))
+    return reply
+
+
+def _connected(options: dict[str, Any], seconds: float) -> socket.socket:
+    if "path" in options:
+        return _connected_locally(options["path"], seconds)
+    host = options.get("host", "localhost")
+    plain = socket.create_connection((host, options.get("port", 6379)), timeout=seconds)
+    plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    if "SSL" in getattr(options.get("connection_class"), "__name__", ""):
+        return ssl.create_default_context().wrap_socket(plain, server_hostname=host)
+    return plain
+
+
+def _connected_locally(path: str, seconds: float) -> socket.socket:
+    local = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        local.settimeout(seconds)
+        local.connect(path)
+    except OSError:
+        local.close()
+        raise
+    return local
+
+
+def _limit(connection: socket.socket, seconds: float) -> None:
+    """Let the kernel keep the time: Python would poll before each send and each receive."""
+    if isinstance(connection, ssl.SSLSocket):
+        connection.settimeout(seconds)
+        return
+    connection.setblocking(True)
+    limit = struct.pack("@ll", int(seconds), int(seconds % 1 * 1_000_000))
+    for option in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
+        connection.setsockopt(socket.SOL_SOCKET, option, limit)
+
+
+class Client:
+    """All threads' connections, and the breaker that keeps a silent cache from delaying every request."""
+
+    def __init__(self, url: str):
+        self._url = url
+        self._probe = threading.Lock()
+        self._open_until = 0.0  # the breaker is open while this is not 0
+        self._forget()
+        os.register_at_fork(after_in_child=self._forget)
+
+    def _forget(self) -> None:
+        """A forked child must not talk over its parent's sockets."""
+        self._local = threading.local()
+        self._probe = threading.Lock()
+
+    def link(self) -> Link:
+        """Return this thread's connection, made if need be. Raises Unreachable while the breaker is open."""
+        if self._open_until:
+            self._close_breaker()
+        link: Link | None = getattr(self._local, "link", None)
+        return link if link and link.usable else self._connect(CONNECT_SECONDS)
+
+    def call(self, packed: bytes) -> Any:
+        """Carry out one packed command on this thread's connection. Raises Unreachable.
+
+        A connection that had been closed meanwhile is renewed once, since every command of the cache may
+        be repeated; a timeout is not waited for twice.
+        """
+        link = self.link()
+        try:
+            return link.call(packed)
+        except TimeoutError as error:
+            raise self._broken(error) from error
+        except (OSError, hiredis.HiredisError) as error:
+            self._drop()
+            log.info("The connection to the cache ended: %s", error)
+        try:
+            return self._connect(CONNECT_SECONDS).call(packed)
+        except (OSError, hiredis.HiredisError) as error:
+            raise self._broken(error) from error
+
+    def run(self, source: str, keys: Sequence[str], *arguments: Argument) -> Any:
+        """Run a Lua script, by its digest where the server knows it, and return its reply. Raises Unreachable."""
+        digest = hashlib.sha1(source.encode()).hexdigest()  # noqa: S324  Redis names scripts so
+        reply = self.call(pack("EVALSHA", digest, len(keys), *keys, *arguments))
+        if isinstance(reply, hiredis.ReplyError):
+            return self.call(pack("EVAL", source, len(keys), *keys, *arguments))
+        return reply
+
+    def is_open(self) -> bool:
+        """Tell whether the breaker keeps callers away at this moment."""
+        return time.monotonic() < self._open_until
+
+    def _connect(self, seconds: float) -> Link:
+        self._drop()
+        try:
+            self._local.link = Link(self._url, seconds)
+        except (OSError, hiredis.HiredisError, Unreachable) as error:
+            raise self._broken(error) from error
+        return self._local.link  # type: ignore[no-any-return]
+
+    def _close_breaker(self) -> None:
+        """One caller a second tries a new connection; all others are turned away at once."""
+        if self.is_open() or not self._probe.acquire(blocking=False):
+            raise Unreachable("The breaker is open")
+        try:
+            self._open_until = time.monotonic() + PROBE_EVERY_SECONDS
+            self._connect(PROBE_SECONDS)
+            self._open_until = 0.0
+            log.warning("The cache answers again")
+        finally:
+            self._probe.release()
+
+    def _broken(self, error: Exception) -> Unreachable:
+        self._drop()
+        if not self._open_until:
+            log.warning("The cache does not answer: %s", error)
+        self._open_until = time.monotonic() + PROBE_EVERY_SECONDS
+        return Unreachable(str(error) or type(error).__name__)
+
+    def _drop(self) -> None:
+        link = getattr(self._local, "link", None)
+        self._local.link = None
+        if link:
+            link.close()

@@ -1,0 +1,64 @@
+"""An application with a cache Redis of its own, which a test may kill, stop, wipe and fill."""
+
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+import redis
+from flask import Flask
+
+from catalog import cache
+from catalog.app import create_app
+from catalog.extensions import db
+from catalog.products import service
+from catalog.stack.places import Places
+from catalog.stack.redis import CACHE, Redis
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory) -> Iterator[Redis]:
+    folder: Path = tmp_path_factory.mktemp("cache")
+    places = Places(folder)
+    places.create()
+    server = Redis(places, "redis-cache", CACHE)
+    server.start()
+    yield server
+    server.send(signal.SIGCONT)
+    server.stop()
+
+
+@pytest.fixture
+def direct(server) -> Iterator[redis.Redis]:
+    """redis-py's view of what lies in the cache."""
+    server.send(signal.SIGCONT)
+    server.start()
+    with redis.Redis.from_url(server.url) as client:
+        client.replicaof("NO", "ONE")
+        client.config_set("maxmemory", "128mb")
+        client.config_set("maxmemory-policy", "allkeys-lru")
+        client.flushall()
+        yield client
+
+
+@pytest.fixture
+def cached_app(environment, server, direct, committed) -> Iterator[Flask]:
+    """The application on this Redis, in its context; changes are really committed."""
+    settings = {"CACHE_REDIS_URL": server.url, "SQLALCHEMY_DATABASE_URI": committed.config["DATABASE_URL"]}
+    app = create_app({**committed.config, **settings, "TESTING": True})
+    with app.app_context():
+        yield app
+        db.session.remove()
+        db.engine.dispose()
+
+
+@pytest.fixture
+def product(cached_app) -> UUID:
+    """The id of a product with one in stock."""
+    return service.create({"name": "Lamp", "stock_quantity": 1}).id
+
+
+@pytest.fixture
+def writer(cached_app) -> cache.Writer:
+    return cache.current().writer
