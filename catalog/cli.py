@@ -4,7 +4,7 @@ import difflib
 
 import click
 
-from catalog.commands import data, develop, imports, processes, service
+from catalog.commands import data, develop, imports, processes, service, webhooks
 from catalog.stack.errors import StackError
 
 
@@ -65,6 +65,7 @@ VERBS = (
     service.clean,
     data.init_db,
     imports.import_file,
+    webhooks.verb,
     develop.test,
     develop.test_verbose,
     develop.test_debug,
@@ -79,6 +80,7 @@ VERBS = (
     processes.prepare,
     processes.worker,
     processes.clock,
+    processes.send_webhooks,
 )
 
 for _verb in VERBS:

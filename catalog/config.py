@@ -1,15 +1,18 @@
 """Every setting once: name, type, default and meaning. Read from `.env` and the environment at start."""
 
+import base64
 import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
-from environs import Env, EnvError, validate
+from environs import Env, EnvError, ValidationError, validate
 
 ROOT = Path(__file__).resolve().parent.parent
+LOOPBACK = ("127.0.0.0/8", "::1/128")
 
 
 class ConfigError(Exception):
@@ -25,6 +28,22 @@ class Setting:
     default: Any
     meaning: str
     check: Callable[[Any], Any] | None = None
+
+
+def _each(values: list[str], read: Callable[[str], Any], complaint: str) -> None:
+    """Check every value of a list; the message counts them and never quotes one, since some are secret."""
+    for number, value in enumerate(values, start=1):
+        try:
+            read(value.strip())
+        except ValueError:
+            raise ValidationError(f"number {number} {complaint}") from None
+
+
+def _encryption_key(text: str) -> bytes:
+    key = base64.urlsafe_b64decode(text)
+    if len(key) != 32:
+        raise ValueError("wrong length")
+    return key
 
 
 def _at_least(minimum: int) -> Callable[[Any], Any]:
@@ -72,6 +91,30 @@ SETTINGS = (
     Setting("JOB_TIMEOUT_SECONDS", "int", 3600, "longest background job", _at_least(1)),
     Setting("RESULT_TTL_SECONDS", "int", 3600, "how long a job's result is kept", _at_least(1)),
     Setting("RETENTION_DAYS", "int", 30, "how long uploads and import histories are kept", _at_least(1)),
+    Setting(
+        "ENCRYPTION_KEYS",
+        "list",
+        (),
+        "keys of secrets at rest (32 bytes in URL-safe base64, commas between): the first encrypts, all decrypt;"
+        " blank: one is made and kept in `DATA_DIR`; required in production",
+        lambda keys: _each(keys, _encryption_key, "must be 32 bytes in URL-safe base64"),
+    ),
+    Setting(
+        "WEBHOOK_ALLOWED_NETWORKS",
+        "list",
+        None,
+        "networks that webhooks may call beyond the public internet, e.g. `10.1.0.0/16`;"
+        " blank: loopback in development, none in production",
+        lambda networks: _each(networks, ip_network, "is no network"),
+    ),
+    Setting(
+        "WEBHOOK_ALLOWED_PORTS",
+        "list",
+        (80, 443, 8080, 8443),
+        "ports that webhooks may call outside of those networks",
+        lambda ports: _each(ports, int, "is no port number"),
+    ),
+    Setting("WEBHOOK_CA_FILE", "str", None, "certificates that webhooks trust; blank: those of `certifi`"),
     Setting("SEED_ON_START", "bool", True, "an empty development database gets 5 sample products"),
 )
 
@@ -117,6 +160,10 @@ def _completed(values: dict[str, Any]) -> dict[str, Any]:
             + "\n".join(f"  {name}: not set" for name in missing)
             + "\nSet them, or start with `python3 manage.py start`, which brings its own servers."
         )
+    if values["CATALOG_ENV"] == "production" and not values["ENCRYPTION_KEYS"]:
+        raise ConfigError("These settings are missing:\n  ENCRYPTION_KEYS: required in production")
+    if values["WEBHOOK_ALLOWED_NETWORKS"] is None:
+        values["WEBHOOK_ALLOWED_NETWORKS"] = () if values["CATALOG_ENV"] == "production" else LOOPBACK
     values["DATABASE_URL"] = _with_driver(values["DATABASE_URL"])
     values["UPLOAD_DIR"] = values["UPLOAD_DIR"] or Path(values["DATA_DIR"]) / "uploads"
     return values

@@ -25,13 +25,14 @@ STATE_SETTINGS = ("DATABASE_URL", "POSTGRES_HOST", "REDIS_URL", "CACHE_REDIS_URL
 
 
 class Running:
-    """A running copy: `url` of its API, `sockets` of its PostgreSQL, and a `folder` to write into."""
+    """A running copy: its API's `url`, its queue's `redis_url`, its PostgreSQL's `sockets`, a `folder` to write to."""
 
     def __init__(self, project: Project, folder: Path) -> None:
         self.folder = folder
         self.logs = project.places.logs
         self.sockets = project.places.postgres_sockets
         self.url = project.url
+        self.redis_url = project.environment["REDIS_URL"]
         self.programs = programs(project)
 
     def pid(self, name: str) -> int:

@@ -39,3 +39,12 @@ def clock() -> None:
     from wsgi import app
 
     sweeper.run(app)
+
+
+@click.command("send-webhooks", hidden=True)
+def send_webhooks() -> None:
+    """Send what is due to the webhooks."""
+    from catalog.webhooks import dispatch
+    from wsgi import app
+
+    dispatch.run(app)

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, TextClause, text
 from sqlalchemy.exc import DBAPIError
 
 from catalog import cache
+from catalog.imports import telling
 from catalog.imports.feed import READ_PERCENT
 from catalog.imports.lease import Lease, LeaseLost, prove
 from catalog.imports.statements import Plan
@@ -137,8 +138,12 @@ class Loader:
         self.lease.check()
         first, last = (number - 1) * CHUNK_ROWS + 1, min(number * CHUNK_ROWS, self.rows)
         parameters = {"id": self.lease.id, "first": first, "last": last}
+        if self.plan.told:
+            telling.note_changes(connection)
         for statement in self._statements:
             result = connection.execute(statement, parameters).one()
+        if self.plan.told:
+            telling.tell_changes(connection)
         created, updated, rejected = result
         counts = Counts(created, updated, last - first + 1 - created - updated - rejected, rejected)
         self._note_chunk(connection, number, counts)

@@ -5,11 +5,11 @@ import uuid
 from typing import Any
 
 import psycopg2
-from sqlalchemy import Engine, select, text
+from sqlalchemy import Connection, select, text
 from sqlalchemy.exc import DBAPIError
 
 from catalog.errors import CatalogError
-from catalog.imports import reader, staging, storage
+from catalog.imports import reader, staging, storage, telling
 from catalog.imports.lease import Cancelled, Lease, LeaseLost, prove
 from catalog.imports.loading import Loader, Refused
 from catalog.imports.models import Import
@@ -48,6 +48,7 @@ def finish(lease: Lease, state: str, error: str | None) -> None:
             state=state,
             error=error,
         )
+        telling.ended(connection, _fetch(connection, lease.id))
     lease.board.show_end(lease.id)
     log.info("Import %s %s%s", lease.id, state, f": {error}" if error else "")
 
@@ -70,12 +71,12 @@ def _outcome(lease: Lease, settings: dict[str, Any]) -> tuple[str, str | None]:
 
 
 def _carry_out(lease: Lease, settings: dict[str, Any]) -> tuple[str, str | None]:
-    imported = _fetch(lease.engine, lease.id)
+    imported = _read(lease)
     lease.reached(imported.percent)
     if imported.cancel_requested:
         raise Cancelled
     header = _stage(lease, imported, settings)
-    imported = _fetch(lease.engine, lease.id)
+    imported = _read(lease)
     if imported.total_rows == 0:
         return "failed", "The file has a header and no rows."
     return _load(lease, imported, header, settings["IMPORT_LOADERS"])
@@ -90,6 +91,7 @@ def _stage(lease: Lease, imported: Any, settings: dict[str, Any]) -> reader.Head
     found = survey(path, options["encoding"], settings["UPLOAD_MAX_MB"] << 20)
     with lease.engine.begin() as connection:
         prove(connection, lease, "total_rows = :rows, encoding = :name", rows=found.records, name=found.encoding)
+        telling.started(connection, imported, found.records)
     staging.stage(lease, path, found, header, keep_raw=options["mode"] != "upsert")
     return header
 
@@ -97,7 +99,8 @@ def _stage(lease: Lease, imported: Any, settings: dict[str, Any]) -> reader.Head
 def _load(lease: Lease, imported: Any, header: reader.Header, connections: int) -> tuple[str, str | None]:
     options = imported.options
     columns = tuple(name for name in header.places if name != "sku")
-    plan = Plan(staging.table_name(lease.id), columns, options["mode"], options["empty"] == "keep")
+    keep, told = options["empty"] == "keep", telling.level(options) == "per_product"
+    plan = Plan(staging.table_name(lease.id), columns, options["mode"], keep, told)
     loader = Loader(lease, plan, imported.staged_rows or 0)
     if options["on_error"] == "skip":
         loader.apply(connections)
@@ -112,11 +115,15 @@ def _load(lease: Lease, imported: Any, header: reader.Header, connections: int) 
     return "failed", "Rows were refused and the import is to stop on errors, so nothing was applied."
 
 
-def _fetch(engine: Engine, import_id: uuid.UUID) -> Any:
+def _fetch(connection: Connection, import_id: uuid.UUID) -> Any:
     """Return the import's row as it is now."""
     table = Import.__table__
-    with engine.connect() as connection:
-        return connection.execute(select(table).where(table.c.id == import_id)).one()
+    return connection.execute(select(table).where(table.c.id == import_id)).one()
+
+
+def _read(lease: Lease) -> Any:
+    with lease.engine.connect() as connection:
+        return _fetch(connection, lease.id)
 
 
 def _in_words(error: CatalogError) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 import marshmallow as ma
 from marshmallow import fields, validate
 
+LEVELS = ("summary", "per_product", "none")  # how much webhooks are told of an import
 TRUE = frozenset({"true", "1", "yes", "y", "t"})
 FALSE = frozenset({"false", "0", "no", "n", "f"})
 ENCODINGS = (
@@ -148,5 +149,6 @@ class UploadOptionsSchema(ma.Schema):
     mode = fields.String(load_default="upsert", validate=validate.OneOf(["upsert", "create_only", "update_only"]))
     on_error = fields.String(load_default="skip", validate=validate.OneOf(["skip", "abort"]))
     empty = fields.String(load_default="keep", validate=validate.OneOf(["keep", "clear"]))
+    events = fields.String(load_default=LEVELS[0], validate=validate.OneOf(LEVELS))
     delimiter = Delimiter(load_default=None)
     encoding = Encoding(load_default=None)

@@ -11,7 +11,7 @@ from catalog import jobqueue
 from catalog.database import transaction
 from catalog.errors import Conflict, NotFound, ValidationFailed, field_error
 from catalog.extensions import db
-from catalog.imports import files, lease, progress, reader, report, running, storage, survey, sweeping
+from catalog.imports import files, lease, progress, reader, report, running, storage, survey, sweeping, telling
 from catalog.imports.models import Import, RejectedRow
 from catalog.imports.upload import Upload
 
@@ -105,6 +105,8 @@ def cancel(import_id: uuid.UUID) -> Import:
         imported.cancel_requested = True
         if imported.state == "pending":
             imported.state, imported.finished_at = "cancelled", func.clock_timestamp()
+            session.flush()
+            telling.ended(session, imported)
         session.flush()
         return imported
 

@@ -7,6 +7,8 @@ parameters `first` and `last`, the positions in the import's table, and `id`, th
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from catalog.imports.telling import NOTING
+
 _DEFAULTS = {"active": "true", "stock_quantity": "0"}  # columns that are never null
 
 # LATERAL with LIMIT makes this one index lookup a row, whatever the planner believes of a table that grows.
@@ -25,6 +27,7 @@ class Plan:
     columns: tuple[str, ...]  # without sku
     mode: str
     keep: bool  # an empty cell keeps what there is
+    told: bool = False  # every change is noted for the webhooks
 
     def statements(self) -> list[str]:
         """Return the statements that apply a chunk, in order; the last one returns the counts."""
@@ -59,7 +62,7 @@ def _upsert(plan: Plan) -> list[str]:
             ORDER BY s.position
             ON CONFLICT (lower(sku) COLLATE "C") DO UPDATE
             SET {_assignments(new)} WHERE {differs}
-            RETURNING old.id IS NULL AS created)
+            RETURNING old.id IS NULL AS created {_noting(plan)}){_noted(plan, "done")}
         SELECT count(*) FILTER (WHERE created), count(*) FILTER (WHERE NOT created), 0 FROM done"""
     ]
 
@@ -73,7 +76,7 @@ def _create_only(plan: Plan) -> list[str]:
             WHERE {_IN_CHUNK} AND p.id IS NULL
             ORDER BY s.position
             ON CONFLICT (lower(sku) COLLATE "C") DO NOTHING
-            RETURNING lower(sku) COLLATE "C" AS key),
+            RETURNING lower(sku) COLLATE "C" AS key {_noting(plan)}){_noted(plan, "created")},
         refused AS ({_refuse(plan, f"{_IN_CHUNK} AND s.key NOT IN (SELECT key FROM created)")} RETURNING 1)
         SELECT (SELECT count(*) FROM created), 0, (SELECT count(*) FROM refused)"""
     ]
@@ -91,10 +94,19 @@ def _update_only(plan: Plan) -> list[str]:
         updated AS (
             UPDATE products p SET {_assignments(new, "p")} FROM found s
             WHERE p.id = s.product_id AND ({_list("p", plan)}) IS DISTINCT FROM ({_merged(plan)})
-            RETURNING 1),
+            RETURNING 1 {_noting(plan)}){_noted(plan, "updated")},
         refused AS ({_refuse(plan, f"{_IN_CHUNK} AND s.position NOT IN (SELECT position FROM found)")} RETURNING 1)
         SELECT 0, (SELECT count(*) FROM updated), (SELECT count(*) FROM refused)""",
     ]
+
+
+def _noting(plan: Plan) -> str:
+    return f", {NOTING}" if plan.told else ""
+
+
+def _noted(plan: Plan, changes: str) -> str:
+    """The part of a statement that keeps what its part `changes` returned."""
+    return f", noted AS (INSERT INTO import_changes SELECT before, after FROM {changes})" if plan.told else ""
 
 
 def _refuse(plan: Plan, condition: str) -> str:

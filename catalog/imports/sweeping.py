@@ -8,7 +8,7 @@ from sqlalchemy import String, cast, delete, exists, func, select, text, update
 
 from catalog import jobqueue
 from catalog.database import transaction
-from catalog.imports import storage
+from catalog.imports import storage, telling
 from catalog.imports.models import ENDED, Import
 
 log = logging.getLogger(__name__)
@@ -41,10 +41,11 @@ def give_up() -> None:
                 finished_at=func.clock_timestamp(),
                 lease_token=None,
             )
-            .returning(Import.id)
+            .returning(Import)
         ).all()
-    for import_id in hopeless:
-        log.error("Import %s is given up", import_id)
+        for imported in hopeless:
+            telling.ended(session, imported)
+            log.error("Import %s is given up", imported.id)
 
 
 def ring_again() -> None:

@@ -13,6 +13,7 @@ from catalog.database import transaction
 from catalog.errors import Conflict, NotFound
 from catalog.extensions import db
 from catalog.products.models import BulkDeletion, Product, sku_key
+from catalog.webhooks import service as webhooks
 
 log = logging.getLogger(__name__)
 
@@ -91,6 +92,8 @@ def _delete_chunk(deletion_id: uuid.UUID) -> bool:
         deletion.updated_at = func.now()
         if gone:
             invalidate("product:*")
+        if not gone:
+            webhooks.publish("products.deleted_all", {"task_id": deletion.id, "count": deletion.deleted})
         return bool(gone)
 
 

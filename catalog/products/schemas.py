@@ -8,20 +8,11 @@ from typing import Any
 import marshmallow as ma
 from marshmallow import fields, validate
 
+from catalog.fields import Boolean, Integer, Number, Text, utc
 from catalog.products.models import MAX_INTEGER, PRICE_BELOW
 
 IMAGE = re.compile(r"https?://[^\s/?#.][^\s]*", re.ASCII | re.IGNORECASE)
 SORTS = ("created_at", "number", "sku", "name", "price")
-
-
-class Text(fields.String):
-    """A string without NUL, which PostgreSQL cannot keep."""
-
-    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> str:
-        result = super()._deserialize(value, *args, **kwargs)
-        if result is not None and "\x00" in result:
-            raise ma.ValidationError("Must not contain NUL characters.")
-        return result  # type: ignore[no-any-return]
 
 
 class Sku(Text):
@@ -29,56 +20,6 @@ class Sku(Text):
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> str:
         return super()._deserialize(value, *args, **kwargs).strip()
-
-
-class Boolean(fields.Boolean):
-    """A JSON true or false; marshmallow's own also takes "yes" and 1."""
-
-    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> bool:
-        if not isinstance(value, bool):
-            raise self.make_error("invalid", input=value)
-        return value
-
-
-class Integer(fields.Integer):
-    """A JSON integer; marshmallow's own also takes true and "5"."""
-
-    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> int:
-        if isinstance(value, Decimal) and value == value.to_integral_value() and abs(value) < 2**63:
-            value = int(value)  # JSON does not tell 5.0 from 5
-        if not isinstance(value, int) or isinstance(value, bool):
-            raise self.make_error("invalid", input=value)
-        return value
-
-
-class Number(fields.Field[Decimal]):
-    """A JSON number, kept as an exact Decimal, with at most `places` decimals; written as a number."""
-
-    default_error_messages = {
-        "invalid": "Not a valid number.",
-        "places": "At most {places} decimals.",
-    }
-
-    def __init__(self, places: int = 2, **kwargs: Any):
-        super().__init__(**{**kwargs, "metadata": {"type": "number", **kwargs.get("metadata", {})}})
-        self.places = places
-
-    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> float | None:
-        return None if value is None else float(value)
-
-    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> Decimal:
-        if not isinstance(value, int | Decimal) or isinstance(value, bool):
-            raise self.make_error("invalid")
-        return self.checked(Decimal(value))
-
-    def checked(self, number: Decimal) -> Decimal:
-        """Return the number as it is stored, e.g. 5 as 5.00; raises ValidationError for more decimals."""
-        if abs(number) >= 10**20:
-            return number  # the range check that follows refuses it
-        exact = round(number, self.places)
-        if exact != number:
-            raise self.make_error("places", places=self.places)
-        return exact
 
 
 def sku_rules() -> list[validate.Validator]:
@@ -252,8 +193,3 @@ class DeletionStatusSchema(ma.Schema):
     percent = fields.Integer(required=True)
     deleted_count = fields.Integer(attribute="deleted", required=True)
     error = fields.String(required=True, allow_none=True)
-
-
-def utc(moment: Any) -> str:
-    """Return a time as ISO 8601 in UTC with `Z`."""
-    return moment.isoformat().replace("+00:00", "Z")  # type: ignore[no-any-return]

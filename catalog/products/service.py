@@ -12,10 +12,13 @@ from catalog.cache import invalidate
 from catalog.database import transaction
 from catalog.errors import Conflict, NotFound, PreconditionFailed, ValidationFailed, field_error
 from catalog.extensions import db
-from catalog.products import listing
+from catalog.products import events, listing
 from catalog.products.models import SKU_UNIQUE, Product, sku_key
+from catalog.webhooks import service as webhooks
 
 GENERATED_SKU_TRIES = 20
+
+as_json = events.as_json  # for features that write products by the thousand
 
 
 def get(product_id: uuid.UUID) -> Product:
@@ -87,6 +90,7 @@ def delete(product_id: uuid.UUID, versions: set[int] | None = None) -> None:
         session.delete(product)
         session.flush()
         _forget(product)
+        webhooks.publish("product.deleted", events.deleted(product))
 
 
 def _check_sku(sku: str, given: str) -> None:
@@ -127,12 +131,14 @@ def _change(product: Product, changes: dict[str, Any], versions: set[int] | None
     changed = {name: value for name, value in changes.items() if getattr(product, name) != value}
     if not changed:
         return product
+    before = events.written(product)
     with _refusing_duplicates(changed.get("sku")):
         for name, value in changed.items():
             setattr(product, name, value)
         product.version += 1
         product.updated_at = func.clock_timestamp()
     _forget(product)
+    webhooks.publish("product.updated", events.updated(before, product))
     return product
 
 
@@ -140,6 +146,7 @@ def _insert(product: Product) -> Product:
     with _refusing_duplicates(product.sku):
         db.session.add(product)
     _forget(product)
+    webhooks.publish("product.created", events.written(product))
     return product
 
 

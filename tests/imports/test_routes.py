@@ -71,6 +71,7 @@ def test_everything_known_about_an_import(importer):
         "mode": "create_only",
         "on_error": "skip",
         "empty": "keep",
+        "events": "summary",
         "delimiter": None,
         "encoding": None,
     }

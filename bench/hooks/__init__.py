@@ -1,0 +1,1 @@
+"""What `bench webhooks` is made of: receivers, the bare loop, and ours."""

@@ -1,0 +1,49 @@
+"""Secrets at rest: what must be read again is encrypted with keys that the database never sees."""
+
+import contextlib
+import os
+from pathlib import Path
+
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from flask import current_app
+
+KEY_FILE = "encryption.key"
+
+
+class Undecryptable(Exception):
+    """None of the keys in ENCRYPTION_KEYS opens this secret."""
+
+
+def encrypt(secret: str) -> bytes:
+    """Return a secret in the form that is stored."""
+    return _cipher().encrypt(secret.encode())
+
+
+def decrypt(stored: bytes) -> str:
+    """Return a stored secret in the clear. Raises Undecryptable."""
+    try:
+        return _cipher().decrypt(bytes(stored)).decode()
+    except InvalidToken as error:
+        raise Undecryptable("The secret cannot be decrypted: its key is not in ENCRYPTION_KEYS.") from error
+
+
+def _cipher() -> MultiFernet:
+    """The first key encrypts, all of them decrypt, so that keys can be changed one after the other."""
+    keys = current_app.config["ENCRYPTION_KEYS"] or [_development_key(Path(current_app.config["DATA_DIR"]))]
+    return MultiFernet([Fernet(key.strip()) for key in keys])
+
+
+def _development_key(folder: Path) -> str:
+    """Return the key kept in the data folder, made by whichever process needs it first."""
+    path = folder / KEY_FILE
+    if not path.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        fresh = folder / f".{KEY_FILE}.{os.getpid()}.{os.urandom(4).hex()}"
+        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(Fernet.generate_key())
+            file.flush()
+            os.fsync(file.fileno())
+        with contextlib.suppress(FileExistsError):
+            os.link(fresh, path)  # whole or not at all, and never over another process's key
+        fresh.unlink()
+    return path.read_text()

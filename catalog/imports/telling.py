@@ -1,0 +1,62 @@
+"""What webhooks are told of an import, in the transactions of the import itself: its option `events` says how much.
+
+`summary` tells of the start and the end, `per_product` of every product that was created or changed too, `none` of
+nothing. The changes of a chunk are noted by the statement that makes them and become events in one statement each.
+"""
+
+from typing import Any
+
+from sqlalchemy import Connection, text
+
+from catalog.imports.schemas import LEVELS
+from catalog.products import service as products
+from catalog.webhooks import service as webhooks
+
+_NOTES = "CREATE TEMPORARY TABLE IF NOT EXISTS import_changes (before jsonb, after jsonb) ON COMMIT DROP"
+NOTING = f"""
+    CASE WHEN old.id IS NOT NULL THEN {products.as_json("old")} END AS before, {products.as_json("new")} AS after"""
+_CREATED = "SELECT after AS data FROM import_changes WHERE before IS NULL"
+_UPDATED = """
+    SELECT after || jsonb_build_object('changed', (
+        SELECT jsonb_object_agg(key, jsonb_build_object('from', was.value, 'to', became.value))
+        FROM jsonb_each(before) AS was JOIN jsonb_each(after) AS became USING (key)
+        WHERE was.value <> became.value AND key NOT IN ('version', 'updated_at')
+    )) AS data
+    FROM import_changes WHERE before IS NOT NULL"""
+
+
+def level(options: dict[str, Any]) -> str:
+    """Return how much is to be told of an import with these options."""
+    return str(options.get("events", LEVELS[0]))
+
+
+def started(connection: Connection, imported: Any, total_rows: int) -> None:
+    """Tell that an import begins, unless an earlier attempt told so."""
+    if level(imported.options) != "none" and not imported.total_rows:
+        data = {"task_id": imported.id, "filename": imported.filename, "total_rows": total_rows}
+        webhooks.publish_in(connection, "import.started", data)
+
+
+def ended(connection: Any, imported: Any) -> None:
+    """Tell how an import ended; one that was cancelled has failed, in the words of the error."""
+    if level(imported.options) == "none":
+        return
+    if imported.state == "completed":
+        counts = {name: getattr(imported, name) for name in ("created", "updated", "unchanged")}
+        data = {"task_id": imported.id, **counts, "errors": imported.rejected}
+        webhooks.publish_in(connection, "import.completed", data)
+    else:
+        error = imported.error or f"The import was {imported.state}."
+        webhooks.publish_in(connection, "import.failed", {"task_id": imported.id, "error": error})
+
+
+def note_changes(connection: Connection) -> None:
+    """Make room for the notes of a chunk."""
+    connection.execute(text(_NOTES))
+
+
+def tell_changes(connection: Connection) -> None:
+    """Make events of what a chunk noted, and forget the notes."""
+    webhooks.publish_rows(connection, "product.created", _CREATED, {})
+    webhooks.publish_rows(connection, "product.updated", _UPDATED, {})
+    connection.execute(text("TRUNCATE import_changes"))

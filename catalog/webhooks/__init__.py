@@ -1,0 +1,1 @@
+"""Webhooks: every change is told to whoever subscribed, at least once, signed and in time."""

@@ -1,0 +1,57 @@
+"""An attempt, from the lease to its record."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from catalog.webhooks import retry
+from catalog.webhooks.outbox import Leased, Message
+from catalog.webhooks.receivers import Receiver
+from catalog.webhooks.sender import Post, Result
+
+GONE = 410
+KEPT_RESPONSE = 4_096  # characters of an answer that the log keeps
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """What a request carries with it through the sender: enough to record how it went."""
+
+    leased: Leased
+    message: Message
+    receiver: Receiver
+
+    def post(self) -> Post:
+        """Return the request, whose result will carry this attempt as its key."""
+        return self.receiver.post(self.message, self)
+
+    def problem(self) -> Result:
+        """Return the result of an attempt that the receiver's problem kept from being made."""
+        return Result(self, None, "", 0, self.receiver.problem)
+
+
+def entry(result: Result) -> dict[str, Any]:
+    """Return what `outbox.record()` wants of a result whose key is an Attempt."""
+    attempt: Attempt = result.key
+    leased = attempt.leased
+    return {
+        "delivery_id": leased.delivery_id,
+        "webhook_id": leased.webhook_id,
+        "event_id": leased.event_id,
+        "token": leased.token,
+        "event": attempt.message.name,
+        "attempt": leased.attempts + 1,
+        "status_code": result.status_code,
+        "response_body": result.body[:KEPT_RESPONSE],
+        "response_time_ms": result.milliseconds,
+        "error": result.error,
+        "retry_in": _retry_in(result, attempt),
+        "gone": result.status_code == GONE,
+    }
+
+
+def _retry_in(result: Result, attempt: Attempt) -> float | None:
+    """The seconds until the next attempt; None after a success, and where none follows."""
+    if result.error is None or result.status_code == GONE:
+        return None
+    failures = attempt.leased.attempts + 1
+    return retry.delay(failures, attempt.receiver.policy, attempt.leased.age, result.retry_after)

@@ -1,0 +1,73 @@
+"""Webhooks as the sender needs them: secrets in the clear, in memory only, and the request for an event."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from flask import current_app
+from sqlalchemy import bindparam, text
+
+from catalog import encryption
+from catalog.webhooks import addresses, signing
+from catalog.webhooks.outbox import Executor, Message
+from catalog.webhooks.retry import Policy
+from catalog.webhooks.sender import Post, Sender
+
+USER_AGENT = "Catalog-Webhook/1.0"
+
+
+def open_addresses() -> addresses.Policy:
+    """Return the judge of addresses as the settings have it."""
+    settings = current_app.config
+    return addresses.Policy.of(settings["WEBHOOK_ALLOWED_NETWORKS"], settings["WEBHOOK_ALLOWED_PORTS"])
+
+
+def new_sender() -> Sender:
+    """Return a sender as the settings have it."""
+    return Sender(open_addresses(), current_app.config["WEBHOOK_CA_FILE"])
+
+
+@dataclass(frozen=True)
+class Receiver:
+    """Who gets a delivery. `problem` says why nothing can be sent, e.g. a secret that no key opens."""
+
+    url: str
+    headers: dict[str, str]
+    timeout_seconds: int
+    policy: Policy
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+    problem: str | None = None
+
+    def post(self, message: Message, key: Any) -> Post:
+        """Return the request for an event, signed for this moment."""
+        body = signing.body(message.id, message.name, message.created_at, message.data)
+        headers = {
+            **self.headers,
+            "Content-Type": "application/json",
+            "User-Agent": USER_AGENT,
+            "X-Webhook-Event": message.name,
+            **signing.headers(self.secrets, message.id, int(time.time()), body),
+        }
+        return Post(key, self.url, headers, body, self.timeout_seconds)
+
+
+_RECEIVERS = text("""
+    SELECT id, url, headers, timeout_seconds, retry_count, durable, secret,
+        CASE WHEN previous_secret_until > now() THEN previous_secret END AS previous_secret
+    FROM webhooks WHERE id IN :ids
+""").bindparams(bindparam("ids", expanding=True))
+
+
+def receivers(database: Executor, ids: Sequence[str]) -> dict[str, Receiver]:
+    """Return the receivers of webhooks by id; those that were deleted are missing."""
+    return {str(row.id): _receiver(row) for row in database.execute(_RECEIVERS, {"ids": list(ids)})}
+
+
+def _receiver(row: Any) -> Receiver:
+    policy = Policy(row.retry_count, row.durable)
+    try:
+        secrets = tuple(encryption.decrypt(stored) for stored in (row.secret, row.previous_secret) if stored)
+    except encryption.Undecryptable as error:
+        return Receiver(row.url, row.headers, row.timeout_seconds, policy, problem=str(error))
+    return Receiver(row.url, row.headers, row.timeout_seconds, policy, secrets)

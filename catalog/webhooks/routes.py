@@ -1,0 +1,140 @@
+"""REST over webhooks."""
+
+import uuid
+from typing import Any
+
+from flask import url_for
+
+from catalog.http import Blueprint
+from catalog.webhooks import history, replay, schemas, service
+
+blueprint = Blueprint("webhooks", __name__, url_prefix="/api/v1/webhooks", description="Who is told of changes.")
+
+
+@blueprint.get("")
+@blueprint.arguments(schemas.PageQuerySchema, location="query")
+@blueprint.response(200, schemas.WebhookPageSchema)
+def list_webhooks(query: dict[str, Any]) -> Any:
+    """List webhooks"""
+    return service.page(query["limit"], query["offset"])
+
+
+@blueprint.post("")
+@blueprint.arguments(schemas.WebhookCreateSchema)
+@blueprint.response(201, schemas.WebhookSchema)
+def create_webhook(fields: dict[str, Any]) -> Any:
+    """Create a webhook"""
+    webhook = service.create(fields)
+    return webhook, 201, {"Location": url_for("webhooks.get_webhook", webhook_id=webhook.id)}
+
+
+@blueprint.get("/stats")
+@blueprint.response(200, schemas.WebhooksStatsSchema)
+def get_stats() -> Any:
+    """Figures of the last day
+
+    Success rate in percent, median and 95th percentile of the response times, for each webhook.
+    """
+    return history.stats()
+
+
+@blueprint.get("/<uuid:webhook_id>")
+@blueprint.response(200, schemas.WebhookSchema)
+@blueprint.problem(404, "No such webhook")
+def get_webhook(webhook_id: uuid.UUID) -> Any:
+    """Read a webhook"""
+    return service.get(webhook_id)
+
+
+@blueprint.put("/<uuid:webhook_id>")
+@blueprint.arguments(schemas.WebhookChangeSchema)
+@blueprint.response(200, schemas.WebhookSchema)
+@blueprint.problem(404, "No such webhook")
+def put_webhook(changes: dict[str, Any], webhook_id: uuid.UUID) -> Any:
+    """Change a webhook
+
+    Only the given fields change.
+    """
+    return service.update(webhook_id, changes)
+
+
+@blueprint.delete("/<uuid:webhook_id>")
+@blueprint.response(204)
+@blueprint.problem(404, "No such webhook")
+def delete_webhook(webhook_id: uuid.UUID) -> None:
+    """Delete a webhook"""
+    service.delete(webhook_id)
+
+
+@blueprint.post("/<uuid:webhook_id>/test")
+@blueprint.arguments(schemas.TestSchema)
+@blueprint.response(200, schemas.TestResultSchema)
+@blueprint.problem(404, "No such webhook")
+def test_webhook(fields: dict[str, Any], webhook_id: uuid.UUID) -> Any:
+    """Send a test
+
+    At once and once; the answer says how it went.
+    """
+    return service.test(webhook_id, fields["event"], fields["payload"])
+
+
+@blueprint.get("/<uuid:webhook_id>/logs")
+@blueprint.arguments(schemas.LogQuerySchema, location="query")
+@blueprint.response(200, schemas.LogPageSchema)
+@blueprint.problem(404, "No such webhook")
+def list_logs(query: dict[str, Any], webhook_id: uuid.UUID) -> Any:
+    """List attempts, the newest first"""
+    return history.logs(webhook_id, query)
+
+
+@blueprint.get("/<uuid:webhook_id>/deliveries")
+@blueprint.arguments(schemas.DeliveryQuerySchema, location="query")
+@blueprint.response(200, schemas.DeliveryPageSchema)
+@blueprint.problem(404, "No such webhook")
+def list_deliveries(query: dict[str, Any], webhook_id: uuid.UUID) -> Any:
+    """List deliveries, the newest first"""
+    return history.deliveries(webhook_id, query)
+
+
+@blueprint.post("/deliveries/<uuid:delivery_id>/retry")
+@blueprint.response(202, schemas.DeliverySchema)
+@blueprint.problem(404, "No such delivery")
+@blueprint.problem(409, "Nothing can be sent")
+def retry_delivery(delivery_id: uuid.UUID) -> Any:
+    """Try a delivery again now"""
+    return history.retry(delivery_id)
+
+
+@blueprint.post("/<uuid:webhook_id>/replay")
+@blueprint.arguments(schemas.ReplaySchema)
+@blueprint.response(202, schemas.SubmittedReplaySchema)
+@blueprint.problem(404, "No such webhook")
+@blueprint.problem(409, "The webhook is switched off")
+def replay_webhook(filters: dict[str, Any], webhook_id: uuid.UUID) -> Any:
+    """Send past events again
+
+    In the background, with the ids they had. Without `status` also what the webhook was never sent.
+    """
+    asked = replay.request(webhook_id, filters)
+    location = url_for("webhooks.get_replay", replay_id=asked.id)
+    return {"task_id": asked.id, "status": "submitted", "message": "Replay submitted"}, 202, {"Location": location}
+
+
+@blueprint.get("/replays/<uuid:replay_id>")
+@blueprint.response(200, schemas.ReplayStatusSchema)
+@blueprint.problem(404, "No such replay")
+def get_replay(replay_id: uuid.UUID) -> Any:
+    """Watch a replay"""
+    return replay.status(replay_id)
+
+
+@blueprint.post("/<uuid:webhook_id>/rotate-secret")
+@blueprint.arguments(schemas.RotateSchema, required=False)
+@blueprint.response(200, schemas.RotatedSchema)
+@blueprint.problem(404, "No such webhook")
+def rotate_secret(fields: dict[str, Any], webhook_id: uuid.UUID) -> Any:
+    """Change the secret
+
+    For 24 hours the old secret signs too. A secret that is made up is shown in this answer, and never again.
+    """
+    return service.rotate_secret(webhook_id, fields.get("secret"))

@@ -1,0 +1,176 @@
+"""The rules of webhooks, and `publish()`, which every feature may call. See history.py and replay.py for the rest."""
+
+import threading
+import uuid
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import func, select
+
+from catalog import encryption
+from catalog.database import after_commit, transaction
+from catalog.errors import NotFound, ValidationFailed, field_error
+from catalog.extensions import db
+from catalog.webhooks import outbox, receivers, signing
+from catalog.webhooks.addresses import Refused, parse
+from catalog.webhooks.attempts import Attempt, entry
+from catalog.webhooks.models import Webhook
+from catalog.webhooks.names import Names
+from catalog.webhooks.sender import Result, Sender
+
+ROTATION = timedelta(hours=24)
+LOOKUP_SECONDS = 1.0
+
+_of_thread = threading.local()
+_names = Names()
+
+
+def publish(event: str, data: dict[str, Any]) -> None:
+    """Write an event and its deliveries in the current transaction, and wake the sender after its commit.
+
+    `data` may hold Decimals, dates and UUIDs; over 64 KB it is thinned to its ids.
+    """
+    with transaction() as session:
+        if outbox.publish(session, event, data):
+            after_commit(ring)
+
+
+def publish_in(database: outbox.Executor, event: str, data: dict[str, Any]) -> None:
+    """Like `publish()`, in the transaction of the given connection, whose commit wakes the sender."""
+    if outbox.publish(database, event, data):
+        outbox.notify(database)
+
+
+def publish_rows(database: outbox.Executor, event: str, rows: str, parameters: dict[str, Any]) -> int:
+    """Like `publish_in()`, for every row of an SQL query at once; return how many deliveries that makes.
+
+    `rows` yields one column `data` of JSON.
+    """
+    deliveries = outbox.publish_rows(database, event, rows, parameters)
+    if deliveries:
+        outbox.notify(database)
+    return deliveries
+
+
+def ring() -> None:
+    """Wake the sender. It would find the work within a second anyway."""
+    with transaction() as session:
+        outbox.ring(session)
+
+
+def page(limit: int, offset: int) -> dict[str, Any]:
+    """Return one page of the webhooks, the oldest first, as {"items", "total", "limit", "offset", "has_more"}."""
+    total = db.session.scalar(select(func.count()).select_from(Webhook)) or 0
+    items = db.session.scalars(select(Webhook).order_by(Webhook.id).limit(limit).offset(offset)).all()
+    has_more = offset + len(items) < total
+    return {"items": items, "total": total, "limit": limit, "offset": offset, "has_more": has_more}
+
+
+def get(webhook_id: uuid.UUID) -> Webhook:
+    """Return a webhook. Raises NotFound."""
+    webhook = db.session.get(Webhook, webhook_id)
+    if webhook is None:
+        raise NotFound("There is no such webhook.")
+    return webhook
+
+
+def create(fields: dict[str, Any]) -> Webhook:
+    """Add a webhook and return it. Raises ValidationFailed for a URL that must not be called."""
+    _judge(fields["url"])
+    with transaction() as session:
+        webhook = Webhook(**_stored(fields))
+        session.add(webhook)
+        session.flush()
+        return webhook
+
+
+def update(webhook_id: uuid.UUID, changes: dict[str, Any]) -> Webhook:
+    """Change the given fields of a webhook; one that is switched on again starts without its old failures.
+
+    Raises NotFound, and ValidationFailed for a URL that must not be called.
+    """
+    if "url" in changes:
+        _judge(changes["url"])
+    with transaction() as session:
+        webhook = _locked(webhook_id)
+        if changes.get("is_active") and not webhook.is_active:
+            webhook.failing_since = None
+        for name, value in _stored(changes).items():
+            setattr(webhook, name, value)
+        webhook.updated_at = func.now()
+        session.flush()
+        after_commit(ring)  # switched on again, it may have deliveries waiting
+        return webhook
+
+
+def delete(webhook_id: uuid.UUID) -> None:
+    """Remove a webhook; nothing more is sent to it. Its history is pruned later. Raises NotFound."""
+    with transaction() as session:
+        session.delete(_locked(webhook_id))
+        session.flush()
+
+
+def rotate_secret(webhook_id: uuid.UUID, secret: str | None = None) -> dict[str, Any]:
+    """Give a webhook a new secret; for 24 hours the one before signs too.
+
+    Returns {"webhook", "secret", "previous_valid_until"}, with `secret` None unless it was made up here: then
+    this is the only time that it is shown. Raises NotFound.
+    """
+    made_up = None if secret else signing.new_secret()
+    with transaction() as session:
+        webhook = _locked(webhook_id)
+        webhook.previous_secret = webhook.secret
+        webhook.previous_secret_until = session.scalar(select(func.now() + ROTATION)) if webhook.secret else None
+        webhook.secret = encryption.encrypt(secret or made_up or "")
+        webhook.updated_at = func.now()
+        session.flush()
+        return {"webhook": webhook, "secret": made_up, "previous_valid_until": webhook.previous_secret_until}
+
+
+def test(webhook_id: uuid.UUID, event: str, payload: dict[str, Any]) -> Result:
+    """Send an event to one webhook at once, once, and log it. Raises NotFound.
+
+    Three steps, since no transaction spans the request: write it down, send it, write down how it went.
+    """
+    with transaction() as session:
+        get(webhook_id)
+        leased = outbox.publish_test(session, str(webhook_id), event, payload)
+        message = outbox.messages(session, [leased.event_id])[leased.event_id]
+        receiver = receivers.receivers(session, [leased.webhook_id])[leased.webhook_id]
+    attempt = Attempt(leased, message, receiver)
+    result = attempt.problem() if receiver.problem else _sender().send(attempt.post())
+    with transaction() as session:
+        outbox.record(session, [{**entry(result), "retry_in": None}])
+    return result
+
+
+def _sender() -> Sender:
+    """One for each thread, and kept: closing libcurl waits for lookups of names that hang."""
+    if not hasattr(_of_thread, "sender"):
+        _of_thread.sender = receivers.new_sender()
+    return _of_thread.sender  # type: ignore[no-any-return]
+
+
+def _judge(url: str) -> None:
+    try:
+        host = parse(url).host
+        resolved = _names.wait(host, LOOKUP_SECONDS) if isinstance(host, str) else ()
+        receivers.open_addresses().judge_url(url, resolved)
+    except Refused as error:
+        raise ValidationFailed([field_error("url", str(error), "refused")]) from error
+
+
+def _stored(fields: dict[str, Any]) -> dict[str, Any]:
+    """A secret that is set anew replaces the one before at once; rotating is what keeps both."""
+    if "secret" not in fields:
+        return fields
+    secret = fields["secret"]
+    encrypted = encryption.encrypt(secret) if secret else None
+    return {**fields, "secret": encrypted, "previous_secret": None, "previous_secret_until": None}
+
+
+def _locked(webhook_id: uuid.UUID) -> Webhook:
+    webhook = db.session.get(Webhook, webhook_id, with_for_update=True, populate_existing=True)
+    if webhook is None:
+        raise NotFound("There is no such webhook.")
+    return webhook

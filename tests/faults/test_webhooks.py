@@ -1,0 +1,130 @@
+"""Whatever is killed, every acknowledged change is told to every receiver, and nothing that did not happen is.
+
+CATALOG_FAULT_SECONDS and CATALOG_FAULT_ROUNDS make it longer; CI runs one short round.
+"""
+
+import json
+import os
+import random
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import requests
+from sqlalchemy import create_engine, text
+
+from tests.faults.load import Change, Load
+from tests.faults.service import Service, running
+from tests.processes import wait_for
+from tests.webhooks.receivers import Receiver
+
+SECONDS = float(os.environ.get("CATALOG_FAULT_SECONDS", "20"))
+ROUNDS = int(os.environ.get("CATALOG_FAULT_ROUNDS", "1"))
+PAUSE = (0.3, 1.1)  # so that a kill comes about every hundred changes
+DRAINED = 90
+
+
+@dataclass
+class Outcome:
+    """What is left to judge after the last kill."""
+
+    acknowledged: set[Change]
+    told: list[Counter[str]]  # of each receiver: how often each webhook-id arrived
+    changes: list[dict[str, Change]]  # of each receiver: which change each webhook-id stood for
+    products: dict[str, int]  # versions of the products there are
+    kills: int
+
+    def lost(self) -> set[Change]:
+        return set().union(*(self.acknowledged - set(changes.values()) for changes in self.changes))
+
+    def duplicates(self) -> float:
+        arrivals = sum(told.total() for told in self.told)
+        return (arrivals - sum(map(len, self.told))) / max(arrivals, 1)
+
+    def phantoms(self) -> set[Change]:
+        """Changes that were told and are not in the database: undone versions, deletions of what is there."""
+        told = set().union(*(changes.values() for changes in self.changes))
+        deleted = {product for event, product, _ in told if event == "product.deleted"}
+        return {
+            change
+            for change in told
+            if (change[1] in self.products if change[0] == "product.deleted" else self._undone(change, deleted))
+        }
+
+    def _undone(self, change: Change, deleted: set[str]) -> bool:
+        return change[1] not in deleted and self.products.get(change[1], 0) < change[2]
+
+
+def play(
+    folder: Path, wsgi: str = "wsgi:app", settled: Callable[[Service, list[Receiver]], None] | None = None
+) -> Outcome:
+    chance = random.Random(7)
+    with Receiver() as one, Receiver() as two, running(folder, wsgi) as service:
+        for receiver in (one, two):
+            hook = {"url": receiver.url, "events": ["product.*"], "timeout_seconds": 2, "secret": "hush"}
+            requests.post(f"{service.url}/api/v1/webhooks", json=hook, timeout=5).raise_for_status()
+        with Load(f"{service.url}/api/v1/products").applied() as load:
+            for _ in range(ROUNDS):
+                _strike_for(service, SECONDS, chance)
+            service.mend()
+        service.mend()
+        (settled or _until_delivered)(service, [one, two])
+        arrived = [[(request.id, _change(request.body)) for request in receiver.requests] for receiver in (one, two)]
+        return Outcome(
+            load.acknowledged,
+            [Counter(identity for identity, _ in requests_) for requests_ in arrived],
+            [dict(requests_) for requests_ in arrived],
+            {str(row.id): row.version for row in _query(service, "SELECT id, version FROM products")},
+            service.kills,
+        )
+
+
+def _strike_for(service: Service, seconds: float, chance: random.Random) -> None:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        time.sleep(chance.uniform(*PAUSE))  # the faults' own rhythm, no wait for anything
+        service.strike(chance)
+        for process in service.processes:
+            process.launch()
+
+
+def _change(body: bytes) -> Change:
+    sent = json.loads(body)
+    return sent["event"], sent["data"]["id"], sent["data"].get("version", 0)
+
+
+def _query(service: Service, statement: str) -> list:
+    engine = create_engine(service.servers.database_url)
+    with engine.connect() as connection:
+        rows = connection.execute(text(statement)).all()
+    engine.dispose()
+    return list(rows)
+
+
+def _until_delivered(service: Service, receivers: list[Receiver]) -> None:
+    wait_for(lambda: not _query(service, "SELECT FROM webhook_deliveries WHERE status = 'pending' LIMIT 1"), DRAINED)
+
+
+def _until_quiet(service: Service, receivers: list[Receiver]) -> None:
+    """Nothing has arrived for five seconds."""
+    wait_for(lambda: all(time.monotonic() - receiver.requests[-1].at > 5 for receiver in receivers), DRAINED)
+
+
+def test_every_acknowledged_change_reaches_every_receiver_whatever_is_killed(tmp_path_factory):
+    outcome = play(tmp_path_factory.mktemp("faults"))
+    print(f"{outcome.kills} kills, {len(outcome.acknowledged)} changes, {outcome.duplicates():.3%} duplicates")
+    assert outcome.kills >= SECONDS * ROUNDS / 4
+    assert len(outcome.acknowledged) >= SECONDS * ROUNDS * 2
+    assert outcome.lost() == set()
+    assert outcome.phantoms() == set()
+    assert outcome.duplicates() < 0.01
+    for changes in outcome.changes:  # a change has one id, however often it arrives
+        assert len(set(changes.values())) == len(changes)
+
+
+def test_without_the_outbox_the_same_kills_lose_changes(tmp_path_factory):
+    outcome = play(tmp_path_factory.mktemp("faults"), "tests.faults.no_outbox:app", _until_quiet)
+    assert len(outcome.acknowledged) >= SECONDS * ROUNDS * 2
+    assert outcome.lost()
