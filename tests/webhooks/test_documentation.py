@@ -1,4 +1,4 @@
-"""What docs/webhooks.md tells receivers to do verifies what we send."""
+"""What README.md tells receivers to do verifies what we send; docs/webhooks.md names every event."""
 
 import json
 import re
@@ -13,11 +13,12 @@ from catalog.webhooks import signing
 from catalog.webhooks.events import EVENTS
 
 PAGE = (ROOT / "docs" / "webhooks.md").read_text()
+README = (ROOT / "README.md").read_text()
 BODY = b'{"data":{"name":"L\xc3\xa4mp"}}'
 
 
 def snippet(language: str) -> str:
-    (found,) = re.findall(rf"```{language}\n(.*?)```", PAGE, re.DOTALL)
+    (found,) = re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
     return found
 
 
