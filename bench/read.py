@@ -28,7 +28,7 @@ def main() -> None:
     machine = describe_machine()
     Peers("read").install()
     settings = {"WEB_WORKERS": str(servers.WORKERS), "WEB_THREADS": str(servers.THREADS)}
-    with running_project(**settings, CATALOG_ENV="production") as running:
+    with running_project(**settings, SEED_ON_START="false") as running:
         print(f"Adding {asked.products:,} products ...", flush=True)
         ids = lists.fill(running.sockets, asked.products)
         contenders = _reads(running, ids, asked)

@@ -12,10 +12,12 @@ class Verbs(click.Group):
     """Shows errors that are meant for people without a traceback, and names the nearest verb to an unknown one."""
 
     def invoke(self, context: click.Context) -> object:
-        """Run the verb; a StackError becomes a message and exit status 1."""
+        """Run the verb; a StackError or a wrong setting becomes a message and exit status 1."""
+        from catalog.config import ConfigError
+
         try:
             return super().invoke(context)
-        except StackError as error:
+        except (StackError, ConfigError) as error:
             raise click.ClickException(str(error)) from error
         except BrokenPipeError:
             return context.exit(0)

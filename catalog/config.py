@@ -153,20 +153,24 @@ def _completed(values: dict[str, Any]) -> dict[str, Any]:
         server = f"redis://{values['REDIS_HOST']}:{values['REDIS_PORT']}"
         values["REDIS_URL"] = values["REDIS_URL"] or f"{server}/0"
         values["CACHE_REDIS_URL"] = values["CACHE_REDIS_URL"] or f"{server}/1"
-    missing = [name for name in ("DATABASE_URL", "REDIS_URL", "CACHE_REDIS_URL") if not values[name]]
-    if missing:
-        raise ConfigError(
-            "These settings are missing:\n"
-            + "\n".join(f"  {name}: not set" for name in missing)
-            + "\nSet them, or start with `python3 manage.py start`, which brings its own servers."
-        )
-    if values["CATALOG_ENV"] == "production" and not values["ENCRYPTION_KEYS"]:
-        raise ConfigError("These settings are missing:\n  ENCRYPTION_KEYS: required in production")
+    _check_complete(values)
     if values["WEBHOOK_ALLOWED_NETWORKS"] is None:
         values["WEBHOOK_ALLOWED_NETWORKS"] = () if values["CATALOG_ENV"] == "production" else LOOPBACK
     values["DATABASE_URL"] = _with_driver(values["DATABASE_URL"])
     values["UPLOAD_DIR"] = values["UPLOAD_DIR"] or Path(values["DATA_DIR"]) / "uploads"
     return values
+
+
+def _check_complete(values: dict[str, Any]) -> None:
+    needed = ["DATABASE_URL", "REDIS_URL", "CACHE_REDIS_URL"]
+    if values["CATALOG_ENV"] == "production":
+        needed.append("ENCRYPTION_KEYS")
+    missing = [f"  {name}: not set" for name in needed if not values[name]]
+    if missing:
+        raise ConfigError(
+            "\n".join(["These settings are missing:", *missing])
+            + "\nSet them; for development, `python3 manage.py start` brings servers of its own."
+        )
 
 
 def _url_of_parts(values: dict[str, Any]) -> str:

@@ -35,6 +35,14 @@ def test_every_missing_url_is_named_with_the_way_out(monkeypatch):
     assert all(name in str(raised.value) for name in (*URLS, "manage.py start"))
 
 
+def test_production_names_all_that_it_needs_in_one_message(monkeypatch):
+    monkeypatch.delenv("REDIS_URL")
+    monkeypatch.setenv("CATALOG_ENV", "production")
+    with pytest.raises(config.ConfigError) as raised:
+        config.load()
+    assert all(name in str(raised.value) for name in ("REDIS_URL", "ENCRYPTION_KEYS"))
+
+
 @pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg", "postgresql+psycopg2"])
 def test_any_spelling_of_a_postgresql_url_gets_the_driver_we_install(monkeypatch, scheme):
     monkeypatch.setenv("DATABASE_URL", f"{scheme}://u:p@h/c")
