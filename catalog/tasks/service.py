@@ -1,9 +1,10 @@
 """The rules of tasks. Every function that writes is one transaction, or joins the caller's."""
 
 import uuid
+from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import Select, func, select, text
+from sqlalchemy import ColumnElement, Select, func, select, text
 
 from catalog.cache import invalidate
 from catalog.database import transaction
@@ -25,7 +26,7 @@ def page(query: dict[str, Any]) -> dict[str, Any]:
     The page is {"items", "total", "limit", "offset", "has_more", "next_cursor"}; the cursor is its last id.
     """
     filtered = _filtered(query)
-    total = db.session.scalar(filtered.with_only_columns(func.count())) or 0
+    total = db.session.scalar(filtered.with_only_columns(func.count(Task.id))) or 0
     start = filtered.where(Task.id < query["cursor"]) if "cursor" in query else filtered.offset(query["offset"])
     # One row more than the page, to see if more follow.
     found = db.session.scalars(start.order_by(Task.id.desc()).limit(query["limit"] + 1)).all()
@@ -97,7 +98,7 @@ def let_go_of_products() -> None:
 
 
 def _filtered(query: dict[str, Any]) -> Select[Any]:
-    conditions = {
+    conditions: dict[str, Callable[[Any], ColumnElement[bool]]] = {
         "status": lambda value: Task.status == value,
         "product_id": lambda value: Task.product_id == value,
         "due_after": lambda value: Task.due_at >= value,
