@@ -66,10 +66,13 @@ def _register_features(app: Flask) -> None:
     from catalog.health.routes import blueprint as health
     from catalog.imports.routes import blueprint as imports
     from catalog.products.routes import blueprint as products
+    from catalog.shop.routes import blueprint as shop
+    from catalog.tasks.routes import blueprint as tasks
     from catalog.webhooks.routes import blueprint as webhooks
 
     app.register_blueprint(health)
     app.cli.add_command(webhook_commands)
     api = http.Api(app)
-    for blueprint in (products, imports, webhooks):
+    for blueprint in (products, shop, imports, webhooks, tasks):
         api.register_blueprint(blueprint)
+    api.register_blueprint(tasks, name="python_tasks", url_prefix="/api/python/v1/tasks")

@@ -1,5 +1,6 @@
 """Fields that every feature's schemas share. JSON types are taken at their word: "5" is not 5."""
 
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -65,6 +66,21 @@ class Number(fields.Field[Decimal]):
         if exact != number:
             raise self.make_error("places", places=self.places)
         return exact
+
+
+class Moment(fields.AwareDateTime):
+    """A time in ISO 8601 with its offset, without which it is refused; kept and written in UTC."""
+
+    default_error_messages = {"invalid_awareness": "The offset from UTC is missing: end it with Z or +01:00, say."}
+
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **kwargs: Any) -> str | None:
+        return None if value is None else utc(value)
+
+    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> datetime:
+        try:
+            return super()._deserialize(value, *args, **kwargs).astimezone(UTC)
+        except OverflowError:  # in UTC it would be before the year 1 or after 9999
+            raise self.make_error("invalid", input=value, obj_type=self.OBJ_TYPE) from None
 
 
 def utc(moment: Any) -> str:

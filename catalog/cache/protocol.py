@@ -83,7 +83,7 @@ class Keys:
         return f"{self.prefix}:epoch"
 
     def of(self, name: str) -> str:
-        """Return the key of a name: `product:7` is an entry, `product:*` the namespace."""
+        """Return the key of a name: `product:7` or `tasks::7` is an entry, `product:*` a namespace."""
         space, _, rest = name.partition(":")
         return f"{self.prefix}:n:{space}" if rest == "*" else f"{self.prefix}:c:{name}"
 

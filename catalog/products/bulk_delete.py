@@ -13,6 +13,7 @@ from catalog.database import transaction
 from catalog.errors import Conflict, NotFound
 from catalog.extensions import db
 from catalog.products.models import BulkDeletion, Product, sku_key
+from catalog.tasks import service as tasks
 from catalog.webhooks import service as webhooks
 
 log = logging.getLogger(__name__)
@@ -92,6 +93,7 @@ def _delete_chunk(deletion_id: uuid.UUID) -> bool:
         deletion.updated_at = func.now()
         if gone:
             invalidate("product:*")
+            tasks.let_go_of_products()
         if not gone:
             webhooks.publish("products.deleted_all", {"task_id": deletion.id, "count": deletion.deleted})
         return bool(gone)

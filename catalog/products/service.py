@@ -14,6 +14,7 @@ from catalog.errors import Conflict, NotFound, PreconditionFailed, ValidationFai
 from catalog.extensions import db
 from catalog.products import events, listing
 from catalog.products.models import SKU_UNIQUE, Product, sku_key
+from catalog.tasks import service as tasks
 from catalog.webhooks import service as webhooks
 
 GENERATED_SKU_TRIES = 20
@@ -90,6 +91,7 @@ def delete(product_id: uuid.UUID, versions: set[int] | None = None) -> None:
         session.delete(product)
         session.flush()
         _forget(product)
+        tasks.let_go_of_products()
         webhooks.publish("product.deleted", events.deleted(product))
 
 

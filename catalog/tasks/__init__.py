@@ -1,0 +1,1 @@
+"""The to-do API: tasks, each perhaps about a product. Not background work, which is in jobs."""

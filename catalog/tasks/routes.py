@@ -1,0 +1,68 @@
+"""REST over tasks; the application serves it at two addresses."""
+
+import uuid
+from typing import Any
+
+from flask import url_for
+
+from catalog.http import Blueprint, copy_answer, etag, wanted_versions
+from catalog.tasks import reads, schemas, service
+
+blueprint = Blueprint("tasks", __name__, url_prefix="/api/v1/tasks", description="What is to be done.")
+
+
+@blueprint.get("")
+@blueprint.arguments(schemas.TaskQuerySchema, location="query")
+@blueprint.response(200, schemas.TaskPageSchema)
+def list_tasks(query: dict[str, Any]) -> Any:
+    """List tasks
+
+    The newest first, filtered, in pages by `offset` or by `cursor`.
+    """
+    return service.page(query)
+
+
+@blueprint.post("")
+@blueprint.arguments(schemas.TaskCreateSchema)
+@blueprint.response(201, schemas.TaskSchema)
+def create_task(fields: dict[str, Any]) -> Any:
+    """Create a task
+
+    It is `PENDING`. `due_at` needs an offset (`Z` or `+01:00`); it is answered in UTC.
+    """
+    task = service.create(fields)
+    return task, 201, {"ETag": etag(task.version), "Location": url_for(".get_task", task_id=task.id)}
+
+
+@blueprint.get("/<uuid:task_id>")
+@blueprint.response(200, schemas.TaskSchema)
+@blueprint.alt_response(304, description="Unchanged")
+@blueprint.problem(404, "No such task")
+def get_task(task_id: uuid.UUID) -> Any:
+    """Read a task"""
+    return copy_answer(reads.task(task_id))
+
+
+@blueprint.put("/<uuid:task_id>")
+@blueprint.arguments(schemas.TaskChangeSchema)
+@blueprint.response(200, schemas.TaskSchema)
+@blueprint.problem(404, "No such task")
+@blueprint.problem(409, "The status cannot follow the present one")
+@blueprint.problem(412, "`If-Match` names another version")
+def put_task(changes: dict[str, Any], task_id: uuid.UUID) -> Any:
+    """Change a task
+
+    Only the given fields change. `PENDING` and `IN_PROGRESS` may become each other, `COMPLETED` or `CANCELLED`;
+    those two are final. The same status again is no change.
+    """
+    task = service.update(task_id, changes, wanted_versions())
+    return task, 200, {"ETag": etag(task.version)}
+
+
+@blueprint.delete("/<uuid:task_id>")
+@blueprint.response(204)
+@blueprint.problem(404, "No such task")
+@blueprint.problem(412, "`If-Match` names another version")
+def delete_task(task_id: uuid.UUID) -> None:
+    """Delete a task"""
+    service.delete(task_id, wanted_versions())
