@@ -137,6 +137,11 @@ def context(app: Flask, savepoint: Connection) -> Iterator[Flask]:
 def committed(app: Flask) -> Iterator[Flask]:
     """For tests whose changes other connections must see: really commits, and empties every table afterwards."""
     yield app
+    empty_tables(app)
+
+
+def empty_tables(app: Flask) -> None:
+    """Remove every row, for fixtures that commit."""
     with app.app_context():
         db.session.remove()
         tables = ", ".join(table.name for table in db.metadata.sorted_tables)

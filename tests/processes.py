@@ -15,7 +15,7 @@ import requests
 from catalog.config import ROOT
 
 
-def wait_for(condition: Callable[[], Any], seconds: float = 15) -> Any:
+def wait_for(condition: Callable[[], Any], seconds: float = 60) -> Any:
     """Wait until the condition holds and return what it returned; fail if it does not within `seconds`."""
     deadline = time.monotonic() + seconds
     while not (held := condition()):

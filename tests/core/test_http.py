@@ -99,10 +99,10 @@ def test_a_hostile_body_of_a_megabyte_is_refused_within_50_milliseconds(body):
 
 
 def _seconds_to_refuse(body: bytes) -> float:
-    started = time.perf_counter()
+    started = time.thread_time()  # our own work, however busy the machine is
     with pytest.raises(BadRequest):
         parse_json(body)
-    return time.perf_counter() - started
+    return time.thread_time() - started
 
 
 def test_a_body_over_a_megabyte_is_413(client):

@@ -7,15 +7,17 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
+from tests.conftest import empty_tables
 from tests.processes import served
 
 PRODUCTS = "/api/v1/products"
 
 
 @pytest.fixture(scope="module")
-def address(environment):
+def address(app, environment):
     with served(environment) as url:
         yield url
+    empty_tables(app)
 
 
 def exchange(address: str, *parts: bytes, half_close: bool = True) -> str:
