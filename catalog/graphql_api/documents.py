@@ -58,5 +58,11 @@ def _parsed(text: str) -> DocumentNode:
     try:
         return parse(text, max_tokens=limits.MAX_TOKENS)
     except GraphQLSyntaxError as error:
-        code = "too_many_tokens" if f"more than {limits.MAX_TOKENS} tokens" in error.message else "graphql_syntax_error"
-        raise Refused(error.message, code, error) from error
+        raise Refused(error.message, _code(error.message), error) from error
+
+
+def _code(message: str) -> str:
+    """Return why a text could not be parsed, which the parser tells in words only."""
+    if "nested too deeply" in message:
+        return "too_deep"
+    return "too_many_tokens" if "tokens. Parsing aborted" in message else "graphql_syntax_error"

@@ -27,6 +27,7 @@ MAX_CHARACTERS = 20_000
 MAX_TOKENS = 1_000
 MAX_DEPTH = 8
 MAX_ALIASES = 15
+MAX_DEFINITIONS = 30  # validation holds each fragment against each
 MAX_COST = 10_000
 
 # A request may hold a thread for a minute with the first: one in a document is enough.
@@ -40,10 +41,13 @@ def check(document: DocumentNode) -> None:
     """Refuse a document with too many aliases, too deep, or with fragments that hold themselves. Raises Refused."""
     fragments = fragments_of(document)
     depth = Depth(fragments)
+    if len(document.definitions) > MAX_DEFINITIONS:
+        raise Refused(f"The document has more than {MAX_DEFINITIONS} definitions.", "too_many_definitions")
     aliases = repeats = introspections = 0
     for definition in document.definitions:
         if isinstance(definition, OperationDefinitionNode | FragmentDefinitionNode):
-            depth.of(definition.selection_set)
+            if isinstance(definition, OperationDefinitionNode):
+                depth.of(definition.selection_set)
             for selections in _selection_sets(definition.selection_set):
                 fields = [each for each in selections.selections if isinstance(each, FieldNode)]
                 aliases += sum(each.alias is not None for each in fields)

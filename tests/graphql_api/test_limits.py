@@ -10,11 +10,11 @@ from catalog.graphql_api.documents import Invalid, prepared
 from catalog.graphql_api.errors import Refused
 
 MANY = range(1_000)
-FRAGMENTS = range(60)
+FRAGMENTS = range(29)
 
 HOSTILE = {
     "an alias bomb": ("{" + " ".join(f"a{n}: product(productId: {n}) {{ id }}" for n in MANY) + "}", "too_many_tokens"),
-    "a small alias bomb": ("{" + "".join(f"a{n}: product(productId: 1) {{id}}" for n in range(16)) + "}", "too_many_aliases"),
+    "a small alias bomb": ("{" + "".join(f"a{n}: product(productId: 1) {{id}}" for n in range(16)) + "}", "too_many_aliases"),  # noqa: E501
     "a query 10,000 deep": ("{a" * 10_000 + "}" * 10_000, "too_many_tokens"),
     "a query 480 deep": ("{a" * 480 + "}" * 480, "too_deep"),
     "a query 9 deep": ("{a" * 9 + "}" * 9, "too_deep"),
@@ -26,8 +26,8 @@ HOSTILE = {
     "unknown fields": ("{" + " ".join(f"products{n}" for n in range(900)) + "}", "graphql_invalid"),
     "unknown arguments": ("{product(" + " ".join(f"a{n}: 1" for n in range(320)) + "){id}}", "graphql_invalid"),
     "unused variables": ("query(" + " ".join(f"$v{n}: Int" for n in range(240)) + "){__typename}", "graphql_invalid"),
-    "many operations": (" ".join(f"query q{n} {{__typename}}" for n in range(190)) + "{", "graphql_syntax_error"),
-    "comments alone": ("#\n" * 9_900, "graphql_syntax_error"),
+    "many operations": (" ".join(f"query q{n} {{__typename}}" for n in range(190)), "too_many_definitions"),
+    "comments alone": ("#\n" * 9_900, "too_many_tokens"),
     "a long text": ("#" * 20_001, "too_many_tokens"),
     "the schema sixteen times": ("{a: __schema {types {name}} b: __schema {types {name}}}", "too_many_aliases"),
     "the schema, deep": ("{__schema{types{fields{type{fields{type{fields{name}}}}}}}}", "graphql_invalid"),
