@@ -12,12 +12,11 @@ class Refused(GraphQLError):
     """A document that is not executed; `code` says why, in a word for programs."""
 
     def __init__(self, message: str, code: str, cause: GraphQLError | None = None):
-        super().__init__(message, nodes=cause and cause.nodes, source=cause and cause.source, positions=_at(cause))
+        if cause is None:
+            super().__init__(message)
+        else:
+            super().__init__(message, cause.nodes, cause.source, cause.positions)
         self.code = code
-
-
-def _at(cause: GraphQLError | None) -> Any:
-    return cause.positions if cause else None
 
 
 def answered(error: GraphQLError) -> dict[str, Any]:

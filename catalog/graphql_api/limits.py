@@ -27,6 +27,7 @@ MAX_CHARACTERS = 20_000
 MAX_TOKENS = 1_000
 MAX_DEPTH = 8
 MAX_ALIASES = 15
+MAX_FIELDS = 100  # side by side, far more than any type has
 MAX_DEFINITIONS = 30  # validation holds each fragment against each
 MAX_COST = 10_000
 
@@ -39,21 +40,18 @@ Fragments = Mapping[str, FragmentDefinitionNode]
 
 def check(document: DocumentNode) -> None:
     """Refuse a document with too many aliases, too deep, or with fragments that hold themselves. Raises Refused."""
-    fragments = fragments_of(document)
-    depth = Depth(fragments)
     if len(document.definitions) > MAX_DEFINITIONS:
         raise Refused(f"The document has more than {MAX_DEFINITIONS} definitions.", "too_many_definitions")
+    depth = Depth(fragments_of(document))
     aliases = repeats = introspections = 0
-    for definition in document.definitions:
-        if isinstance(definition, OperationDefinitionNode | FragmentDefinitionNode):
-            if isinstance(definition, OperationDefinitionNode):
-                depth.of(definition.selection_set)
-            for selections in _selection_sets(definition.selection_set):
-                fields = [each for each in selections.selections if isinstance(each, FieldNode)]
-                aliases += sum(each.alias is not None for each in fields)
-                repeats += len(fields) - len(Counter(_answer_name(each) for each in fields))
-                introspections += sum(each.name.value in _INTROSPECTION for each in fields)
+    for fields in _fields_side_by_side(document):
+        aliases += sum(each.alias is not None for each in fields)
+        repeats += len(fields) - len(Counter(_answer_name(each) for each in fields))
+        introspections += sum(each.name.value in _INTROSPECTION for each in fields)
     _check_counts(aliases, repeats, introspections)
+    for definition in document.definitions:
+        if isinstance(definition, OperationDefinitionNode):
+            depth.of(definition.selection_set)
 
 
 def _check_counts(aliases: int, repeats: int, introspections: int) -> None:
@@ -74,12 +72,15 @@ def _answer_name(field: FieldNode) -> str:
     return (field.alias or field.name).value
 
 
-def _selection_sets(top: SelectionSetNode) -> Iterator[SelectionSetNode]:
-    waiting = [top]
+def _fields_side_by_side(document: DocumentNode) -> Iterator[list[FieldNode]]:
+    """Yield the fields of each selection set. Raises Refused for one with too many."""
+    waiting: list[Any] = [getattr(each, "selection_set", None) for each in document.definitions]
     while waiting:
-        current = waiting.pop()
-        yield current
-        waiting += [each.selection_set for each in current.selections if getattr(each, "selection_set", None)]
+        selections = getattr(waiting.pop(), "selections", ())
+        if len(selections) > MAX_FIELDS:
+            raise Refused(f"More than {MAX_FIELDS} fields stand side by side.", "too_many_fields")
+        yield [each for each in selections if isinstance(each, FieldNode)]
+        waiting += [getattr(each, "selection_set", None) for each in selections]
 
 
 class Depth:
@@ -158,7 +159,7 @@ class Cost:
         """Return how many items a list may have; an argument beyond the limit is for the schema to refuse."""
         if "first" not in arguments:
             return 1
-        given = next((each.value for each in field.arguments if each.name.value == "first"), None)
+        given = next((each.value for each in field.arguments or () if each.name.value == "first"), None)
         if given is None:
             return int(arguments["first"].default_value)
         length = int(given.value) if isinstance(given, IntValueNode) else None

@@ -10,9 +10,11 @@ from catalog.imports import answers, models, service
 
 _PAGE = answers.HistoryQuerySchema()
 _LISTED = {"limit": "first", "offset": "skip"}
-_AS_THEY_ARE = ("filename", "state", "error", "percent", "total_rows", "processed_rows", "created", "updated")
-_AS_THEY_ARE += ("unchanged", "superseded", "rejected", "encoding", "header", "ignored_columns", "cancel_requested")
-_AS_THEY_ARE += ("created_at", "started_at", "finished_at")
+_AS_THEY_ARE = (
+    *("filename", "state", "error", "percent", "total_rows", "processed_rows", "created", "updated"),
+    *("unchanged", "superseded", "rejected", "encoding", "header", "ignored_columns", "cancel_requested"),
+    *("created_at", "started_at", "finished_at"),
+)
 
 
 @strawberry.type

@@ -9,10 +9,12 @@ from catalog.graph import Json, Time
 from catalog.webhooks import models
 from catalog.webhooks.sender import Result
 
-_SHOWN = ("url", "events", "is_active", "has_secret", "description", "retry_count", "durable", "timeout_seconds")
-_SHOWN += ("last_triggered_at", "last_error", "failing_since", "success_count", "failure_count")
-_SHOWN += ("created_at", "updated_at")
-_LOGGED = ("event", "attempt", "status_code", "response_body", "response_time_ms", "error", "created_at")
+_SHOWN = (
+    *("url", "events", "is_active", "has_secret", "description", "retry_count", "durable", "timeout_seconds"),
+    *("last_triggered_at", "last_error", "failing_since", "success_count", "failure_count"),
+    *("created_at", "updated_at"),
+)
+_LOGGED = ("event", "payload", "attempt", "status_code", "response_body", "response_time_ms", "error", "created_at")
 
 
 @strawberry.type
@@ -72,8 +74,9 @@ class WebhookLog:
     @classmethod
     def of(cls, row: models.Attempt) -> Self:
         """Return a row of the table, read with its payload, as it is shown."""
+        logged: dict[str, Any] = {name: getattr(row, name) for name in _LOGGED}
         ids = {name: ID(str(getattr(row, name))) for name in ("id", "webhook_id", "delivery_id")}
-        return cls(**ids, payload=row.payload, **{name: getattr(row, name) for name in _LOGGED})
+        return cls(**{**logged, **ids})
 
 
 @strawberry.type
