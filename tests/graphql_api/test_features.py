@@ -1,13 +1,12 @@
 """Imports and webhooks over GraphQL."""
 
 import io
-import uuid
 
 import pytest
 
 from tests.webhooks.receivers import Receiver
 
-NOBODY = str(uuid.uuid4())
+NOBODY = "00000000-0000-7000-8000-000000000000"
 
 
 @pytest.fixture
