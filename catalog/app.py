@@ -13,7 +13,7 @@ def create_app(overrides: dict[str, Any] | None = None) -> Flask:
 
     Raises catalog.config.ConfigError when a setting is missing or cannot be read.
     """
-    app = Flask(__name__, static_folder=None)
+    app = Flask(__name__)
     app.config.update(config.load())
     app.config.update(_derived(app))
     app.config.update(overrides or {})
@@ -63,6 +63,7 @@ def _bind_extensions(app: Flask) -> None:
 
 def _register_features(app: Flask) -> None:
     from catalog.commands.webhooks import webhooks as webhook_commands
+    from catalog.graphql_api.routes import blueprint as graphql
     from catalog.health.routes import blueprint as health
     from catalog.imports.routes import blueprint as imports
     from catalog.products.routes import blueprint as products
@@ -73,6 +74,6 @@ def _register_features(app: Flask) -> None:
     app.register_blueprint(health)
     app.cli.add_command(webhook_commands)
     api = http.Api(app)
-    for blueprint in (products, shop, imports, webhooks, tasks):
+    for blueprint in (products, shop, imports, webhooks, tasks, graphql):
         api.register_blueprint(blueprint)
     api.register_blueprint(tasks, name="python_tasks", url_prefix="/api/python/v1/tasks")

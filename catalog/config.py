@@ -115,6 +115,12 @@ SETTINGS = (
         lambda ports: _each(ports, int, "is no port number"),
     ),
     Setting("WEBHOOK_CA_FILE", "str", None, "certificates that webhooks trust; blank: those of `certifi`"),
+    Setting(
+        "GRAPHQL_INTROSPECTION",
+        "bool",
+        None,
+        "whether GraphQL clients, GraphiQL among them, may read the schema; blank: only in development",
+    ),
     Setting("SEED_ON_START", "bool", True, "an empty development database gets 5 sample products"),
 )
 
@@ -156,6 +162,8 @@ def _completed(values: dict[str, Any]) -> dict[str, Any]:
     _check_complete(values)
     if values["WEBHOOK_ALLOWED_NETWORKS"] is None:
         values["WEBHOOK_ALLOWED_NETWORKS"] = () if values["CATALOG_ENV"] == "production" else LOOPBACK
+    if values["GRAPHQL_INTROSPECTION"] is None:
+        values["GRAPHQL_INTROSPECTION"] = values["CATALOG_ENV"] != "production"
     values["DATABASE_URL"] = _with_driver(values["DATABASE_URL"])
     values["UPLOAD_DIR"] = values["UPLOAD_DIR"] or Path(values["DATA_DIR"]) / "uploads"
     return values

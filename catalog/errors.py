@@ -50,6 +50,12 @@ class Conflict(CatalogError):
     status, code = 409, "conflict"
 
 
+class MethodNotAllowed(CatalogError):
+    """The address does not take this with this method; `Allow` must be given."""
+
+    status, code = 405, "method_not_allowed"
+
+
 class PreconditionFailed(CatalogError):
     status, code = 412, "precondition_failed"
 
@@ -120,9 +126,7 @@ def register(app: Flask) -> None:
     """Answer every error of the app as a problem: ours, HTTP's, the database's and the unexpected."""
     app.register_error_handler(CatalogError, problem)
     app.register_error_handler(HTTPException, _http_problem)
-    app.register_error_handler(OperationalError, _database_problem)
-    app.register_error_handler(PoolTimeout, _database_problem)
-    app.register_error_handler(Exception, _unexpected_problem)
+    app.register_error_handler(Exception, _other_problem)
 
 
 _HTTP_CODES = {
@@ -155,11 +159,16 @@ def _http_problem(exception: HTTPException) -> Response:
     return problem(error)
 
 
-def _database_problem(exception: Exception) -> Response:
-    log.error("The database did not answer", exc_info=exception)
-    return problem(Unavailable("The database does not answer just now. Please try again."))
+def _other_problem(exception: Exception) -> Response:
+    return problem(as_catalog_error(exception))
 
 
-def _unexpected_problem(exception: Exception) -> Response:
-    log.exception("Unexpected error", exc_info=exception)
-    return problem(CatalogError("Something went wrong on our side. The request id helps to find it."))
+def as_catalog_error(exception: Exception) -> CatalogError:
+    """Return what a caller may know of an exception; what is not a refusal of ours is logged."""
+    if isinstance(exception, CatalogError):
+        return exception
+    if isinstance(exception, OperationalError | PoolTimeout):
+        log.error("The database did not answer", exc_info=exception)
+        return Unavailable("The database does not answer just now. Please try again.")
+    log.error("Unexpected error", exc_info=exception)
+    return CatalogError("Something went wrong on our side. The request id helps to find it.")

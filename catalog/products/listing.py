@@ -5,7 +5,7 @@ import binascii
 import json
 import re
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
@@ -28,6 +28,7 @@ class Page:
     """One page of products and where it lies in the whole list."""
 
     items: list[Product]
+    cursors: Callable[[], list[str]]  # of each item, for who wants to go on in the middle
     total: int
     total_exact: bool
     limit: int
@@ -73,6 +74,7 @@ def page(session: Session, query: dict[str, Any]) -> Page:
     has_more = len(rows) > query["limit"]
     return Page(
         items=items,
+        cursors=lambda: [_encode(query["sort"], row) for row in rows[: len(items)]],
         total=total,
         total_exact=exact,
         limit=query["limit"],

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import func, literal, select, text
+from sqlalchemy import false, func, literal, select, text
 from sqlalchemy.exc import IntegrityError
 
 from catalog.cache import invalidate
@@ -13,7 +13,7 @@ from catalog.database import transaction
 from catalog.errors import Conflict, NotFound, PreconditionFailed, ValidationFailed, field_error
 from catalog.extensions import db
 from catalog.products import events, listing
-from catalog.products.models import SKU_UNIQUE, Product, sku_key
+from catalog.products.models import MAX_INTEGER, SKU_UNIQUE, Product, sku_key
 from catalog.tasks import service as tasks
 from catalog.webhooks import service as webhooks
 
@@ -32,6 +32,12 @@ def get_by_sku(sku: str) -> Product:
     if "\x00" in sku:  # which no SKU holds, and PostgreSQL would not even compare
         raise NotFound("There is no such product.")
     return _found(db.session.scalar(_by_sku(sku)))
+
+
+def get_by_reference(reference: str) -> Product:
+    """Return a product by its number or its UUID, whichever the text is, as PostgreSQL has it now. Raises NotFound."""
+    statement = select(Product).where(_refers(reference))
+    return _found(db.session.scalar(statement, execution_options={"populate_existing": True}))
 
 
 def search(query: dict[str, Any]) -> listing.Page:
@@ -109,6 +115,15 @@ def _check_name_given(fields: dict[str, Any]) -> None:
 
 def _by_sku(sku: str) -> Any:
     return select(Product).where(sku_key(Product.sku) == sku_key(sku))
+
+
+def _refers(reference: str) -> Any:
+    if reference.isascii() and reference.isdecimal():
+        return Product.number == min(int(reference[:20]), MAX_INTEGER + 1)
+    try:
+        return Product.id == uuid.UUID(reference)
+    except ValueError:
+        return false()
 
 
 def _found(product: Product | None) -> Product:

@@ -1,0 +1,67 @@
+"""GraphQL over HTTP, and GraphiQL for a browser."""
+
+from typing import Any
+
+from flask import Response, json, make_response, render_template, request
+
+from catalog.errors import BadRequest
+from catalog.graphql_api.execution import Body, execute
+from catalog.graphql_api.schemas import AnswerSchema, GetSchema, RequestSchema
+from catalog.http import Blueprint
+
+blueprint = Blueprint(
+    "graphql",
+    __name__,
+    url_prefix="/graphql",
+    template_folder="templates",
+    static_folder="static",
+    description="The same catalog for GraphQL clients.",
+)
+
+JSON = "application/json"
+GRAPHQL_JSON = "application/graphql-response+json"
+# GraphiQL's editor sets styles on elements; scripts come from here alone.
+PAGE_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+    "font-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+
+
+@blueprint.post("")
+@blueprint.arguments(RequestSchema)
+@blueprint.response(200, AnswerSchema)
+def post_operation(asked: dict[str, Any]) -> Response:
+    """Run a GraphQL operation
+
+    One operation with its variables; a list of them is refused. Errors carry the REST API's `code` in `extensions`.
+    """
+    return _answer(execute(asked))
+
+
+@blueprint.get("")
+@blueprint.arguments(GetSchema, location="query")
+@blueprint.response(200, AnswerSchema)
+@blueprint.problem(405, "A mutation, which must be sent with POST")
+def get_operation(asked: dict[str, Any]) -> Response:
+    """Run a GraphQL query
+
+    A browser gets GraphiQL, a page for trying out operations.
+    """
+    if request.accept_mimetypes.best_match([JSON, GRAPHQL_JSON, "text/html"]) == "text/html":
+        return _page()
+    if "query" not in asked:
+        raise BadRequest("Send an operation with POST, or a query as ?query=…")
+    return _answer(execute(asked, reads_only=True))
+
+
+def _answer(body: Body) -> Response:
+    """Answer as GraphQL over HTTP wants it: 200 in plain JSON, whatever it holds, since old clients expect that."""
+    modern = request.accept_mimetypes.best_match([JSON, GRAPHQL_JSON]) == GRAPHQL_JSON
+    status = 400 if modern and "data" not in body else 200
+    return Response(json.dumps(body), status, mimetype=GRAPHQL_JSON if modern else JSON)
+
+
+def _page() -> Response:
+    response = make_response(render_template("graphiql.html"))
+    response.headers["Content-Security-Policy"] = PAGE_POLICY
+    return response

@@ -1,0 +1,46 @@
+"""The GraphQL schema, put together from the features' resolvers as app.py puts together their routes."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import strawberry
+from graphql import GraphQLError, GraphQLSchema
+from strawberry.extensions import SchemaExtension
+from strawberry.schema.config import StrawberryConfig
+from strawberry.tools import merge_types
+
+from catalog.graph import SCALARS
+from catalog.imports import resolvers as imports
+from catalog.products import resolvers as products
+from catalog.webhooks import resolvers as webhooks
+
+FEATURES = (products, imports, webhooks)
+
+Query = merge_types("Query", tuple(feature.Query for feature in FEATURES))
+Mutation = merge_types("Mutation", tuple(feature.Mutation for feature in FEATURES))
+
+
+class _Prepared(SchemaExtension):
+    """Executes the document that is given as the context: it is parsed and validated already."""
+
+    def on_parse(self) -> Iterator[None]:
+        """Hand the document over, with no errors, so that it is not validated again."""
+        self.execution_context.graphql_document = self.execution_context.context["document"]
+        self.execution_context.pre_execution_errors = []
+        yield
+
+
+class Schema(strawberry.Schema):
+    """strawberry's schema, which would log each refusal as a failure with its traceback: errors.py logs."""
+
+    def process_errors(self, errors: list[GraphQLError], execution_context: Any = None) -> None:
+        """Do nothing."""
+
+
+schema = Schema(
+    Query,
+    Mutation,
+    config=StrawberryConfig(scalar_map=dict(SCALARS)),
+    extensions=[_Prepared],
+)
+core: GraphQLSchema = schema._schema  # graphql-core's, for validating
