@@ -65,11 +65,12 @@ def _register_features(app: Flask) -> None:
     from catalog.commands.webhooks import webhooks as webhook_commands
     from catalog.health.routes import blueprint as health
     from catalog.imports.routes import blueprint as imports
+    from catalog.jobs.routes import celery, jobs
     from catalog.products.routes import blueprint as products
     from catalog.webhooks.routes import blueprint as webhooks
 
     app.register_blueprint(health)
     app.cli.add_command(webhook_commands)
     api = http.Api(app)
-    for blueprint in (products, imports, webhooks):
+    for blueprint in (products, imports, webhooks, jobs, celery):
         api.register_blueprint(blueprint)
