@@ -72,7 +72,7 @@ def show_progress(percent: int, message: str) -> None:
     job = get_current_job()
     if job is not None:
         job.meta.update(percent=percent, message=message)
-        job.save_meta()
+        job.save_meta()  # type: ignore[no-untyped-call]
 
 
 def work(queue_name: str, app: Flask) -> None:

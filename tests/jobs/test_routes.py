@@ -3,7 +3,6 @@
 import uuid
 
 import pytest
-import redis
 from rq.job import Job
 from rq.serializers import JSONSerializer
 
@@ -174,7 +173,7 @@ def test_the_sweep_forgets_cancelled_jobs_that_have_expired(client, submitted):
 
 
 def test_without_redis_every_call_is_503_with_retry_after(client, monkeypatch):
-    closed = redis.Redis(port=1, socket_connect_timeout=0.1)
+    closed = jobqueue.client("redis://127.0.0.1:1/0")
     monkeypatch.setattr(jobqueue, "client", lambda _url: closed)
     calls = [("get", ""), ("get", "/workers"), ("post", "/test"), ("get", "/a"), ("delete", "/a"), ("post", "/a/retry")]
     for method, path in calls:

@@ -33,7 +33,8 @@ def deletion(queues, committed):
         make_product()
     task = client.delete("/api/v1/products/all").json["task_id"]
     (job_id,) = in_place("pending")
-    return client, task, job_id
+    yield client, task, job_id
+    db.session.rollback()  # or it would keep `committed` from emptying the tables
 
 
 def check_import(client, task: str, job_id: str, state: str) -> None:
