@@ -52,8 +52,8 @@ def submit_test_job(wanted: dict[str, Any]) -> Any:
     return answer, 202, {"Location": url_for(".get_job", job_id=job_id)}
 
 
-@celery.get("/task/<job_id>")
-@jobs.get("/<job_id>")
+@celery.get("/task/<string:job_id>")
+@jobs.get("/<string:job_id>")
 @jobs.response(200, schemas.JobWithResultSchema)
 @jobs.problem(404, "No such job")
 @jobs.problem(503, "The queue does not answer")
@@ -65,8 +65,8 @@ def get_job(job_id: str) -> Any:
     return service.get(job_id)
 
 
-@celery.delete("/task/<job_id>")
-@jobs.delete("/<job_id>")
+@celery.delete("/task/<string:job_id>")
+@jobs.delete("/<string:job_id>")
 @jobs.response(202, schemas.JobWithResultSchema)
 @jobs.problem(404, "No such job")
 @jobs.problem(409, "It has ended already, or cannot be reached")
@@ -80,8 +80,8 @@ def cancel_job(job_id: str) -> Any:
     return service.cancel(job_id)
 
 
-@celery.post("/task/<job_id>/retry")
-@jobs.post("/<job_id>/retry")
+@celery.post("/task/<string:job_id>/retry")
+@jobs.post("/<string:job_id>/retry")
 @jobs.response(202, schemas.JobWithResultSchema)
 @jobs.problem(404, "No such job")
 @jobs.problem(409, "It did not fail")
