@@ -66,6 +66,7 @@ def _register_features(app: Flask) -> None:
     from catalog.graphql_api.routes import blueprint as graphql
     from catalog.health.routes import blueprint as health
     from catalog.imports.routes import blueprint as imports
+    from catalog.jobs.routes import celery, jobs
     from catalog.products.routes import blueprint as products
     from catalog.shop.routes import blueprint as shop
     from catalog.tasks.routes import blueprint as tasks
@@ -74,6 +75,6 @@ def _register_features(app: Flask) -> None:
     app.register_blueprint(health)
     app.cli.add_command(webhook_commands)
     api = http.Api(app)
-    for blueprint in (products, shop, imports, webhooks, tasks, graphql):
+    for blueprint in (products, shop, imports, webhooks, tasks, jobs, celery, graphql):
         api.register_blueprint(blueprint)
     api.register_blueprint(tasks, name="python_tasks", url_prefix="/api/python/v1/tasks")

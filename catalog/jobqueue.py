@@ -8,7 +8,7 @@ import redis
 from flask import Flask, current_app, has_app_context
 from redis.backoff import NoBackoff
 from redis.retry import Retry
-from rq import Queue, Worker
+from rq import Queue, Worker, get_current_job
 from rq.serializers import JSONSerializer
 
 from catalog.database import after_commit
@@ -46,19 +46,33 @@ def enqueue(function: str, *args: Any, queue_name: str) -> None:
 
 def ring(function: str, *args: Any, queue_name: str) -> bool:
     """Put a job on its queue now; returns whether Redis took it."""
-    settings = current_app.config
     try:
-        queue(queue_name).enqueue_call(
-            function,
-            args=args,
-            timeout=settings["JOB_TIMEOUT_SECONDS"],
-            result_ttl=settings["RESULT_TTL_SECONDS"],
-            failure_ttl=settings["RETENTION_DAYS"] * 86_400,
-        )
+        submit(function, *args, queue_name=queue_name)
     except redis.RedisError as error:
         log.warning("Could not ring %s for %s, the sweeper will: %s", queue_name, function, error)
         return False
     return True
+
+
+def submit(function: str, *args: Any, queue_name: str) -> str:
+    """Put a job on its queue now and return its id. Raises redis.RedisError."""
+    settings = current_app.config
+    job = queue(queue_name).enqueue_call(
+        function,
+        args=args,
+        timeout=settings["JOB_TIMEOUT_SECONDS"],
+        result_ttl=settings["RESULT_TTL_SECONDS"],
+        failure_ttl=settings["RETENTION_DAYS"] * 86_400,
+    )
+    return str(job.id)
+
+
+def show_progress(percent: int, message: str) -> None:
+    """Show in the jobs API how far the job at hand is; outside of a worker there is none, and nothing happens."""
+    job = get_current_job()
+    if job is not None:
+        job.meta.update(percent=percent, message=message)
+        job.save_meta()  # type: ignore[no-untyped-call]
 
 
 def work(queue_name: str, app: Flask) -> None:

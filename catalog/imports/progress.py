@@ -38,13 +38,16 @@ class Board:
         """Show that the import has ended, so that nobody shows it running once more."""
         self._show(import_id, {"state": "ended", "rank": _ENDED_RANK})
 
-    def read(self, import_id: uuid.UUID) -> dict[str, Any] | None:
-        """Return what is shown of a running import, or None: then the table knows."""
+    def read(self, import_ids: list[uuid.UUID]) -> dict[uuid.UUID, dict[str, Any]]:
+        """Return what is shown of those of these imports that run; of the others the table knows."""
+        if not import_ids:
+            return {}
         try:
-            shown = json.loads(self._client.get(_key(import_id)) or "{}")  # type: ignore[arg-type]
+            texts: Any = self._client.mget([_key(import_id) for import_id in import_ids])
         except redis.RedisError:
-            return None
-        return shown if shown.get("state") == "running" else None
+            return {}
+        shown = {import_id: json.loads(text) for import_id, text in zip(import_ids, texts, strict=True) if text}
+        return {import_id: values for import_id, values in shown.items() if values["state"] == "running"}
 
     def _show(self, import_id: uuid.UUID, values: dict[str, Any]) -> None:
         try:

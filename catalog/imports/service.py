@@ -1,7 +1,7 @@
 """The rules of imports: taking a file in, watching, cancelling; `run()` and `sweep()` are for the background."""
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
 from flask import current_app
@@ -17,6 +17,7 @@ from catalog.imports.upload import Upload
 
 ERROR_DETAILS = 100
 
+JOB = sweeping.JOB
 sweep = sweeping.sweep
 prune = sweeping.prune
 
@@ -76,15 +77,30 @@ def history(limit: int, offset: int) -> dict[str, Any]:
 
 def status(import_id: uuid.UUID) -> report.Progress:
     """Return how far an import is: from Redis while it runs, else from the table. Raises NotFound."""
+    found = statuses([import_id])
+    if not found:
+        raise NotFound("There is no such import.")
+    return found[import_id]
+
+
+def statuses(import_ids: Collection[uuid.UUID]) -> dict[uuid.UUID, report.Progress]:
+    """Return how far each of these imports is, without those that there are not."""
     board = _board()
-    shown = board.read(import_id)
-    if shown is not None:
-        return report.progress(import_id, shown)
-    imported = get(import_id)
-    values = {name: getattr(imported, name) for name in progress.COLUMNS}
-    if imported.state == "running":
-        board.show(import_id, values)  # so that nobody is shown less after this
-    return report.progress(import_id, values, imported.error)
+    shown = board.read(list(import_ids))
+    found = {import_id: report.progress(import_id, values) for import_id, values in shown.items()}
+    for imported in _in_table([import_id for import_id in import_ids if import_id not in shown]):
+        values = {name: getattr(imported, name) for name in progress.COLUMNS}
+        if imported.state == "running":
+            board.show(imported.id, values)  # so that nobody is shown less after this
+        found[imported.id] = report.progress(imported.id, values, imported.error)
+    return found
+
+
+def _in_table(import_ids: list[uuid.UUID]) -> Iterable[Import]:
+    if not import_ids:
+        return ()
+    statement = select(Import).where(Import.id.in_(import_ids))
+    return db.session.scalars(statement, execution_options={"populate_existing": True})
 
 
 def result(import_id: uuid.UUID) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import logging
 import uuid
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -20,6 +21,7 @@ log = logging.getLogger(__name__)
 
 JOB = "catalog.products.jobs.delete_all"
 CHUNK = 10_000
+ENDED = ("completed", "failed")
 LEFT_BEHIND = timedelta(seconds=15)
 
 
@@ -53,13 +55,42 @@ def request(expected_count: int | None = None) -> BulkDeletion:
 
 def status(deletion_id: uuid.UUID) -> Status:
     """Return how far a bulk deletion is. Raises NotFound."""
-    deletion = db.session.get(BulkDeletion, deletion_id)
-    if deletion is None:
+    found = statuses([deletion_id])
+    if not found:
         raise NotFound("There is no such bulk deletion.")
+    return found[deletion_id]
+
+
+def statuses(deletion_ids: Collection[uuid.UUID]) -> dict[uuid.UUID, Status]:
+    """Return how far each of these bulk deletions is, without those that there are not."""
+    statement = select(BulkDeletion).where(BulkDeletion.id.in_(deletion_ids))
+    found = db.session.scalars(statement, execution_options={"populate_existing": True})
+    return {deletion.id: _status(deletion) for deletion in found}
+
+
+def _status(deletion: BulkDeletion) -> Status:
     ended = deletion.state == "completed"
     percent = 100 if ended else min(99, deletion.deleted * 100 // max(deletion.total, 1))
     message = f"{deletion.deleted} of {deletion.total} products deleted"
     return Status(deletion.id, deletion.state, message, percent, deletion.deleted, deletion.error)
+
+
+def cancel(deletion_id: uuid.UUID) -> None:
+    """Stop a bulk deletion after the chunk at hand; what is deleted by then stays deleted, and is told of.
+
+    Raises NotFound, and Conflict if it has ended.
+    """
+    with transaction() as session:
+        deletion = session.get(BulkDeletion, deletion_id, with_for_update=True, populate_existing=True)
+        if deletion is None:
+            raise NotFound("There is no such bulk deletion.")
+        if deletion.state in ENDED:
+            raise Conflict(f"The bulk deletion has ended already: it is {deletion.state}.")
+        deletion.state, deletion.error = "failed", "Cancelled"
+        deletion.updated_at = func.now()
+        if deletion.deleted:
+            told = {"task_id": deletion.id, "count": deletion.deleted, "cancelled": True}
+            webhooks.publish("products.deleted_all", told)
 
 
 def run(deletion_id: uuid.UUID) -> None:
@@ -75,7 +106,7 @@ def run(deletion_id: uuid.UUID) -> None:
 def _delete_chunk(deletion_id: uuid.UUID) -> bool:
     with transaction() as session:
         deletion = session.get(BulkDeletion, deletion_id, with_for_update=True, populate_existing=True)
-        if deletion is None or deletion.state in ("completed", "failed"):
+        if deletion is None or deletion.state in ENDED:
             return False
         # In the order of SKUs, like an import: two that take the same rows then cannot block each other.
         chunk = (

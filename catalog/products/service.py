@@ -12,7 +12,7 @@ from catalog.cache import invalidate
 from catalog.database import transaction
 from catalog.errors import Conflict, NotFound, PreconditionFailed, ValidationFailed, field_error
 from catalog.extensions import db
-from catalog.products import events, listing
+from catalog.products import bulk_delete, events, listing
 from catalog.products.models import MAX_INTEGER, SKU_UNIQUE, Product, sku_key
 from catalog.tasks import service as tasks
 from catalog.webhooks import service as webhooks
@@ -20,6 +20,9 @@ from catalog.webhooks import service as webhooks
 GENERATED_SKU_TRIES = 20
 
 as_json = events.as_json  # for features that write products by the thousand
+DELETION_JOB = bulk_delete.JOB  # this and the next two for the jobs API
+deletion_statuses = bulk_delete.statuses
+cancel_deletion = bulk_delete.cancel
 
 
 def get(product_id: uuid.UUID) -> Product:

@@ -302,12 +302,13 @@ def test_an_older_progress_is_not_shown_over_a_later_one(app):
         board = service._board()
         for percent, created in ((50, 10), (49, 20), (50, 9)):
             board.show(import_id, {**values, "percent": percent, "created": created})
-            assert (board.read(import_id)["percent"], board.read(import_id)["created"]) == (50, 10)
+            shown = board.read([import_id])[import_id]
+            assert (shown["percent"], shown["created"]) == (50, 10)
         board.show(import_id, {**values, "created": 11})
-        assert board.read(import_id)["created"] == 11
+        assert board.read([import_id])[import_id]["created"] == 11
         board.show_end(import_id)
         board.show(import_id, {**values, "percent": 99})
-        assert board.read(import_id) is None
+        assert board.read([import_id]) == {}
 
 
 def test_progress_is_read_from_the_table_when_redis_is_gone(importer, app, monkeypatch):

@@ -1,12 +1,13 @@
 """Every change of a product is told, and nothing that did not change."""
 
 import json
+import uuid
 
 import pytest
 from sqlalchemy import text
 
 from catalog.database import transaction
-from catalog.products import jobs
+from catalog.products import bulk_delete, jobs
 
 URL = "/api/v1/products"
 
@@ -64,6 +65,18 @@ def test_a_bulk_deletion_is_told_once_with_its_count(client, told):
     jobs.delete_all(task)
     jobs.delete_all(task)
     assert told() == [("products.deleted_all", {"task_id": task, "count": 3})]
+
+
+def test_a_deletion_that_is_stopped_tells_how_many_products_are_gone(client, told, monkeypatch):
+    monkeypatch.setattr(bulk_delete, "CHUNK", 1)
+    for number in range(2):
+        client.post(URL, json={"name": f"Lamp {number}"})
+    begun, waiting = (client.delete(f"{URL}/all").json["task_id"] for _ in range(2))
+    bulk_delete._delete_chunk(uuid.UUID(begun))
+    told()
+    bulk_delete.cancel(uuid.UUID(waiting))
+    bulk_delete.cancel(uuid.UUID(begun))
+    assert told() == [("products.deleted_all", {"task_id": begun, "count": 1, "cancelled": True})]
 
 
 def test_a_huge_product_is_told_by_its_ids(client, told):

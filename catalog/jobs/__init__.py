@@ -1,0 +1,1 @@
+"""Background work as an operator sees it: RQ's workers and jobs."""

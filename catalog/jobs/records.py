@@ -1,0 +1,114 @@
+"""Jobs as RQ keeps them in Redis: read in a few round trips, never a whole registry, and nothing is cleaned up."""
+
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import redis
+from rq.exceptions import DeserializationError, NoSuchJobError
+from rq.job import JOB_ID_PATTERN, Job
+from rq.registry import CanceledJobRegistry, FailedJobRegistry, FinishedJobRegistry, StartedJobRegistry
+from rq.serializers import JSONSerializer
+
+from catalog import jobqueue
+
+PENDING_KEY = "rq:queue:{0}"
+KEYS = {
+    "running": StartedJobRegistry.key_template,
+    "pending": PENDING_KEY,
+    "failed": FailedJobRegistry.key_template,  # holds the stopped ones, too
+    "cancelled": CanceledJobRegistry.key_template,
+    "completed": FinishedJobRegistry.key_template,
+}
+FIELDS = ("status", "origin", "data", "meta", "worker_name", "created_at", "enqueued_at", "started_at", "ended_at")
+
+
+class Place(NamedTuple):
+    """Where RQ keeps the jobs of one queue that are in one state."""
+
+    queue: str
+    state: str
+
+    @property
+    def key(self) -> str:
+        """The Redis key: a list for `pending`, else a sorted set by the time of expiry."""
+        return KEYS[self.state].format(self.queue)
+
+
+def places(queue: str | None, state: str | None) -> list[Place]:
+    """Return the places that these filters leave; None leaves all."""
+    queues = [name for name in jobqueue.QUEUES if queue in (None, name)]
+    return [Place(name, kept) for kept in KEYS if state in (None, kept) for name in queues]
+
+
+def page(wanted: Sequence[Place], limit: int, offset: int) -> tuple[list[Job], int]:
+    """Return a window on these places, one after the other, and how many jobs there are in all.
+
+    In each the latest come first, but of waiting jobs the next one. Raises redis.RedisError.
+    """
+    counts = _counts(wanted)
+    pipeline = jobqueue.connection().pipeline(transaction=False)
+    for place, first, last in windows(wanted, counts, limit, offset):
+        if place.state == "pending":
+            pipeline.lrange(place.key, first, last)
+        else:
+            pipeline.zrange(place.key, first, last, desc=True)
+    ids = [entry.decode().split(":")[0] for entries in pipeline.execute() for entry in entries]
+    return fetch(ids), sum(counts)
+
+
+def _counts(wanted: Sequence[Place]) -> list[int]:
+    """What has expired is not counted: its entry stays until a worker cleans up. A running job never expires."""
+    pipeline = jobqueue.connection().pipeline(transaction=False)
+    for place in wanted:
+        if place.state == "pending":
+            pipeline.llen(place.key)
+        else:
+            pipeline.zcount(place.key, "-inf" if place.state == "running" else time.time(), "+inf")
+    return pipeline.execute()
+
+
+def windows(
+    wanted: Sequence[Place], counts: Sequence[int], limit: int, offset: int
+) -> Iterator[tuple[Place, int, int]]:
+    """Yield the first and last index to read in each place, as if the places were one list."""
+    for place, count in zip(wanted, counts, strict=True):
+        taken = min(limit, max(count - offset, 0))
+        if taken:
+            yield place, offset, offset + taken - 1
+        limit -= taken
+        offset = max(offset - count, 0)
+
+
+def find(job_id: str) -> Job | None:
+    """Return a job by id, or None. Raises redis.RedisError."""
+    if not JOB_ID_PATTERN.fullmatch(job_id):
+        return None
+    return next(iter(fetch([job_id])), None)
+
+
+def fetch(ids: Sequence[str]) -> list[Job]:
+    """Return these jobs, without those that are gone, in one round trip. Raises redis.RedisError."""
+    connection = jobqueue.connection()
+    pipeline = connection.pipeline(transaction=False)
+    for job_id in ids:
+        pipeline.hmget(Job.key_for(job_id), FIELDS)
+    found = [_restored(job_id, values, connection) for job_id, values in zip(ids, pipeline.execute(), strict=True)]
+    return [job for job in found if job is not None]
+
+
+def _restored(job_id: str, values: list[bytes | None], connection: redis.Redis) -> Job | None:
+    job = Job(job_id, connection=connection, serializer=JSONSerializer)
+    try:
+        job.restore({name: value for name, value in zip(FIELDS, values, strict=True) if value is not None})
+    except NoSuchJobError:  # it is gone, or a late heartbeat left a hash with nothing else in it
+        return None
+    return job
+
+
+def call(job: Job) -> tuple[str, Sequence[Any]]:
+    """Return the dotted name of the job's function, and its arguments; blank where someone else wrote them."""
+    try:
+        return job.func_name or "", job.args
+    except DeserializationError:
+        return "", ()

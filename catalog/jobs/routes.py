@@ -1,0 +1,91 @@
+"""REST over jobs, under two addresses: ours, and the one that clients of Celery services know."""
+
+from typing import Any
+
+from flask import url_for
+
+from catalog.http import Blueprint
+from catalog.jobs import schemas, service
+
+jobs = Blueprint("jobs", __name__, url_prefix="/api/v1/jobs", description="Background jobs and workers.")
+celery = Blueprint("celery", __name__, url_prefix="/api/v1/celery", description="The same, as Celery services have it.")
+
+
+@celery.get("/workers")
+@jobs.get("/workers")
+@jobs.response(200, schemas.WorkerListSchema)
+@jobs.problem(503, "The queue does not answer")
+def list_workers() -> Any:
+    """List the workers
+
+    With what each does, its last heartbeat, and how much it has done.
+    """
+    found = service.present_workers()
+    return {"items": found, "total": len(found)}
+
+
+@celery.get("")
+@jobs.get("")
+@jobs.arguments(schemas.JobQuerySchema, location="query")
+@jobs.response(200, schemas.JobPageSchema)
+@jobs.problem(503, "The queue does not answer")
+def list_jobs(query: dict[str, Any]) -> Any:
+    """List jobs
+
+    By queue and state, in each the latest first; of waiting jobs the next one first. Results are left out.
+    """
+    return service.page(**query)
+
+
+@celery.post("/test")
+@jobs.post("/test")
+@jobs.arguments(schemas.TestJobSchema)
+@jobs.response(202, schemas.SubmittedJobSchema)
+@jobs.problem(503, "The queue does not answer")
+def submit_test_job(wanted: dict[str, Any]) -> Any:
+    """Submit a test job
+
+    It does nothing for `seconds`, showing its progress, and fails at the end if it is to `fail`.
+    """
+    job_id = service.submit_test(**wanted)
+    answer = {"task_id": job_id, "status": "submitted", "message": "Test job submitted"}
+    return answer, 202, {"Location": url_for(".get_job", job_id=job_id)}
+
+
+@celery.get("/task/<string:job_id>")
+@jobs.get("/<string:job_id>")
+@jobs.response(200, schemas.JobWithResultSchema)
+@jobs.problem(404, "No such job")
+@jobs.problem(503, "The queue does not answer")
+def get_job(job_id: str) -> Any:
+    """Watch a job
+
+    By its own id, or by that of an import or a bulk deletion.
+    """
+    return service.get(job_id)
+
+
+@celery.delete("/task/<string:job_id>")
+@jobs.delete("/<string:job_id>")
+@jobs.response(202, schemas.JobWithResultSchema)
+@jobs.problem(404, "No such job")
+@jobs.problem(409, "It has ended already, or cannot be reached")
+@jobs.problem(503, "The queue does not answer")
+def cancel_job(job_id: str) -> Any:
+    """Cancel a job
+
+    A waiting one at once; the worker of a running one is told to stop it. An import or a bulk deletion ends after the
+    chunk at hand; what was done by then stays.
+    """
+    return service.cancel(job_id)
+
+
+@celery.post("/task/<string:job_id>/retry")
+@jobs.post("/<string:job_id>/retry")
+@jobs.response(202, schemas.JobWithResultSchema)
+@jobs.problem(404, "No such job")
+@jobs.problem(409, "It did not fail")
+@jobs.problem(503, "The queue does not answer")
+def retry_job(job_id: str) -> Any:
+    """Run a failed or stopped job again"""
+    return service.retry(job_id)

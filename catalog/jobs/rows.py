@@ -1,0 +1,111 @@
+"""Jobs that stand for a row: the row knows how far they are, RQ only rang for it."""
+
+import uuid
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from catalog.imports import service as imports
+from catalog.products import service as products
+
+RAW = {"pending": "PENDING", "running": "PROGRESS", "completed": "SUCCESS"}  # all others are FAILURE
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far it is: `state` in our words, `status` in the raw ones, `percent` 0 to 100."""
+
+    state: str
+    status: str
+    percent: int
+    message: str
+    error: str | None
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A feature whose jobs take the id of a row as their first argument."""
+
+    name: str
+    function: str
+    queue: str
+    progress: Callable[[Collection[uuid.UUID]], dict[uuid.UUID, Progress]]
+    result: Callable[[uuid.UUID], Any]
+    cancel: Callable[[uuid.UUID], object]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of a kind, and how far it is."""
+
+    kind: Kind
+    id: uuid.UUID
+    progress: Progress
+
+
+def of(calls: Iterable[tuple[str, Sequence[Any]]]) -> dict[tuple[str, str], Row]:
+    """Return the rows that these calls (function, arguments) stand for, by function and id; one query for each kind."""
+    ids: dict[str, set[uuid.UUID]] = {kind.function: set() for kind in KINDS}
+    for function, arguments in calls:
+        if function in ids and arguments and (row_id := parse(str(arguments[0]))):
+            ids[function].add(row_id)
+    return {
+        (kind.function, str(row_id)): Row(kind, row_id, progress)
+        for kind in KINDS
+        if ids[kind.function]
+        for row_id, progress in kind.progress(ids[kind.function]).items()
+    }
+
+
+def find(row_id: str) -> Row | None:
+    """Return the import or the bulk deletion with this id, or None."""
+    parsed = parse(row_id)
+    calls = [(kind.function, [str(parsed)]) for kind in KINDS] if parsed else []
+    return next(iter(of(calls).values()), None)
+
+
+def parse(text: str) -> uuid.UUID | None:
+    """Return the UUID that a text is, or None."""
+    try:
+        return uuid.UUID(text)
+    except ValueError:
+        return None
+
+
+def _imports(ids: Collection[uuid.UUID]) -> dict[uuid.UUID, Progress]:
+    words = {"Processing": "running"}
+    return {
+        row_id: Progress(words.get(at.state, at.state.lower()), at.status, at.percent, at.message, at.error)
+        for row_id, at in imports.statuses(ids).items()
+    }
+
+
+def _deletions(ids: Collection[uuid.UUID]) -> dict[uuid.UUID, Progress]:
+    return {
+        row_id: Progress(at.state, RAW.get(at.state, "FAILURE"), at.percent, at.message, at.error)
+        for row_id, at in products.deletion_statuses(ids).items()
+    }
+
+
+def _deletion_result(row_id: uuid.UUID) -> dict[str, int]:
+    return {"deleted_count": products.deletion_statuses([row_id])[row_id].deleted}
+
+
+KINDS = (
+    Kind(
+        "import",
+        imports.JOB,
+        "imports",
+        _imports,
+        lambda row_id: imports.result(row_id)["result"],
+        imports.cancel,
+    ),
+    Kind(
+        "bulk_deletion",
+        products.DELETION_JOB,
+        "default",
+        _deletions,
+        _deletion_result,
+        products.cancel_deletion,
+    ),
+)

@@ -1,0 +1,120 @@
+"""What the API takes and gives for jobs."""
+
+from datetime import datetime
+from typing import Any
+
+import marshmallow as ma
+from marshmallow import fields, validate
+
+from catalog.fields import Boolean, Integer, utc
+from catalog.jobqueue import QUEUES
+from catalog.jobs.records import KEYS
+
+LONGEST_TEST_SECONDS = 60
+
+
+class Time(fields.AwareDateTime):
+    """A time as ISO 8601 in UTC with `Z`."""
+
+    def _serialize(self, value: datetime | None, *args: Any, **kwargs: Any) -> str | None:
+        return utc(value) if value else None
+
+
+class JobSchema(ma.Schema):
+    """A background job. One that stands for an import or a bulk deletion says what that says under its own address."""
+
+    id = fields.String(required=True)
+    task_id = fields.Function(lambda job: job.id, metadata={"type": "string", "description": "The same as `id`"})
+    kind = fields.String(required=True, validate=validate.OneOf(["job", "import", "bulk_deletion"]))
+    record_id = fields.UUID(
+        required=True, allow_none=True, metadata={"description": "The import or the bulk deletion that it stands for"}
+    )
+    function = fields.String(required=True, metadata={"example": "catalog.jobs.jobs.test"})
+    queue = fields.String(required=True, metadata={"example": "default"})
+    state = fields.String(
+        required=True,
+        validate=validate.OneOf(["pending", "running", "completed", "failed", "stopped", "cancelled"]),
+    )
+    status = fields.String(
+        required=True,
+        validate=validate.OneOf(["PENDING", "STARTED", "PROGRESS", "SUCCESS", "FAILURE"]),
+        metadata={"description": "The state in raw form"},
+    )
+    percent = fields.Integer(required=True, metadata={"example": 40})
+    message = fields.String(required=True, allow_none=True)
+    error = fields.String(required=True, allow_none=True)
+    worker = fields.String(required=True, allow_none=True, metadata={"description": "Who runs it"})
+    enqueued_at = Time(required=True, allow_none=True)
+    started_at = Time(required=True, allow_none=True)
+    ended_at = Time(required=True, allow_none=True)
+
+
+class JobWithResultSchema(JobSchema):
+    """A background job with its result, null until it has ended well."""
+
+    result = fields.Raw(required=True, allow_none=True)
+
+
+class JobPageSchema(ma.Schema):
+    """One page of jobs."""
+
+    items = fields.List(fields.Nested(JobSchema), required=True)
+    total = fields.Integer(required=True)
+    limit = fields.Integer(required=True)
+    offset = fields.Integer(required=True)
+    has_more = fields.Boolean(required=True)
+
+
+class JobQuerySchema(ma.Schema):
+    """Which jobs, and which page of them."""
+
+    queue = fields.String(load_default=None, validate=validate.OneOf(QUEUES))
+    state = fields.String(
+        load_default=None,
+        validate=validate.OneOf(list(KEYS)),
+        metadata={"description": "Where the queue keeps it; `failed` has the stopped ones, too"},
+    )
+    limit = fields.Integer(load_default=20, validate=validate.Range(1, 100))
+    offset = fields.Integer(load_default=0, validate=validate.Range(0, 1_000_000))
+
+
+class WorkerSchema(ma.Schema):
+    """A worker process."""
+
+    name = fields.String(required=True)
+    queue = fields.String(required=True, metadata={"example": "default"})
+    state = fields.String(required=True, metadata={"example": "idle"})
+    alive = fields.Boolean(required=True, metadata={"description": "Whether its process listens for commands"})
+    current_job = fields.String(required=True, allow_none=True)
+    last_heartbeat = Time(required=True, allow_none=True)
+    started_at = Time(required=True, allow_none=True)
+    host = fields.String(required=True, allow_none=True)
+    pid = fields.Integer(required=True, allow_none=True)
+    jobs_done = fields.Integer(required=True)
+    jobs_failed = fields.Integer(required=True)
+
+
+class WorkerListSchema(ma.Schema):
+    """All workers."""
+
+    items = fields.List(fields.Nested(WorkerSchema), required=True)
+    total = fields.Integer(required=True)
+
+
+class TestJobSchema(ma.Schema):
+    """How the test job is to behave."""
+
+    __test__ = False  # no test of pytest's
+
+    seconds = Integer(
+        load_default=0, validate=validate.Range(0, LONGEST_TEST_SECONDS), metadata={"description": "How long it takes"}
+    )
+    fail = Boolean(load_default=False, metadata={"description": "Whether it fails at its end"})
+
+
+class SubmittedJobSchema(ma.Schema):
+    """The answer to work that goes on in the background."""
+
+    task_id = fields.String(required=True)
+    status = fields.String(required=True, metadata={"example": "submitted"})
+    message = fields.String(required=True)

@@ -1,0 +1,151 @@
+"""The rules of jobs: looking at them, ending them, running them again. Every call needs the queue's Redis."""
+
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import redis
+from flask import current_app
+from rq.command import send_stop_job_command
+from rq.exceptions import InvalidJobOperation, NoSuchJobError
+from rq.job import Job
+from rq.serializers import JSONSerializer
+from rq.utils import now, utcformat
+
+from catalog import jobqueue
+from catalog.errors import Conflict, NotFound, Unavailable
+from catalog.jobs import records, rows, trial, views, workers
+
+log = logging.getLogger(__name__)
+
+# All or nothing: a job that a worker has taken from the queue is no longer ours to cancel.
+_CANCEL_WAITING = """
+if redis.call('LREM', KEYS[1], 1, ARGV[1]) == 0 then return 0 end
+redis.call('HSET', KEYS[2], 'status', 'canceled', 'ended_at', ARGV[2])
+redis.call('EXPIRE', KEYS[2], ARGV[3])
+redis.call('ZADD', KEYS[3], ARGV[4], ARGV[1])
+return 1"""
+
+
+@contextmanager
+def _redis_answers() -> Iterator[None]:
+    try:
+        yield
+    except redis.RedisError as error:
+        log.warning("The queue does not answer: %s", error)
+        raise Unavailable("The queue does not answer just now. Please try again.") from error
+
+
+def present_workers() -> list[workers.Shown]:
+    """Return the workers by name. Raises Unavailable."""
+    with _redis_answers():
+        return workers.present()
+
+
+def page(queue: str | None, state: str | None, limit: int, offset: int) -> dict[str, Any]:
+    """Return a page of jobs: items, total, limit, offset, has_more. Raises Unavailable.
+
+    `state` is where RQ keeps a job: what stands for a row is shown as far as its row is, wherever RQ keeps it.
+    """
+    with _redis_answers():
+        found, total = records.page(records.places(queue, state), limit, offset)
+    return {
+        "items": views.many(found),
+        "total": total,
+        "limit": limit,
+        "offset": offset,
+        "has_more": offset + limit < total,
+    }
+
+
+def get(job_id: str) -> views.Shown:
+    """Return a job by RQ's id, or by that of an import or a bulk deletion. Raises NotFound, Unavailable."""
+    with _redis_answers():
+        job = records.find(job_id)
+        if job is not None:
+            return views.with_outcome(job)
+    row = rows.find(job_id)
+    if row is None:
+        raise NotFound("There is no such job.")
+    return views.row_with_outcome(row)
+
+
+def submit_test(seconds: int, fail: bool) -> str:
+    """Queue the test job and return its id. Raises Unavailable."""
+    with _redis_answers():
+        return jobqueue.submit(trial.JOB, seconds, fail, queue_name=trial.QUEUE)
+
+
+def cancel(job_id: str) -> views.Shown:
+    """Cancel a waiting job at once, or tell the worker of a running one to stop it; return it as it is then.
+
+    An import or a bulk deletion is cancelled as such, after the chunk at hand.
+    Raises NotFound, Conflict for a job that has ended, Unavailable.
+    """
+    with _redis_answers():
+        job = records.find(job_id)
+        row = views.row_of(job) if job is not None else rows.find(job_id)
+        if row is not None:
+            row.kind.cancel(row.id)
+        elif job is None:
+            raise NotFound("There is no such job.")
+        elif not _cancel_waiting(job):
+            _stop(job.id)
+    return get(job_id)
+
+
+def _cancel_waiting(job: Job) -> bool:
+    kept = current_app.config["RETENTION_DAYS"] * 86_400
+    waiting, cancelled = (records.Place(job.origin, state) for state in ("pending", "cancelled"))
+    keys = [waiting.key, job.key, cancelled.key]
+    arguments = [job.id, utcformat(now()), kept, int(time.time()) + kept]
+    return bool(jobqueue.connection().eval(_CANCEL_WAITING, len(keys), *keys, *arguments))
+
+
+def _stop(job_id: str) -> None:
+    job = records.find(job_id)  # anew: a worker may have begun or ended it
+    state = views.state(job) if job is not None else "completed"
+    if job is None or state in views.ENDED:
+        raise Conflict(f"The job has ended already: it is {state}.")
+    if state == "pending":
+        raise Conflict("A worker is taking up the job this very moment; cancel it again.")
+    if not workers.listens(job.worker_name or ""):
+        raise Conflict("The job's worker does not listen; if it is gone, the job will fail within minutes.")
+    send_stop_job_command(jobqueue.connection(), job_id, serializer=JSONSerializer)
+
+
+def retry(job_id: str) -> views.Shown:
+    """Put a job that failed or was stopped back on its queue; return it as it is then.
+
+    Raises NotFound, Conflict for any other job and for one whose import or bulk deletion has ended, Unavailable.
+    """
+    with _redis_answers():
+        job = records.find(job_id)
+        if job is None:
+            raise _nothing_to_retry(job_id)
+        row = views.row_of(job)
+        if row is not None and row.progress.state in views.ENDED:
+            raise Conflict(f"What the job stands for has ended: it is {row.progress.state}.")
+        _requeue(job.id)
+    return get(job_id)
+
+
+def _nothing_to_retry(job_id: str) -> NotFound | Conflict:
+    if rows.find(job_id) is None:
+        return NotFound("There is no such job.")
+    return Conflict("The queue holds no job for this any more.")
+
+
+def _requeue(job_id: str) -> None:
+    try:
+        Job.fetch(job_id, connection=jobqueue.connection(), serializer=JSONSerializer).requeue()
+    except (InvalidJobOperation, NoSuchJobError) as error:
+        raise Conflict("Only a job that failed or was stopped can be run again.") from error
+
+
+def prune() -> None:
+    """Forget the cancelled jobs that have expired; RQ's workers do so for all others."""
+    for place in records.places(None, "cancelled"):
+        jobqueue.connection().zremrangebyscore(place.key, 0, time.time())

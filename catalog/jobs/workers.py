@@ -1,0 +1,79 @@
+"""The workers, as each reports itself to Redis."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from rq import Worker
+from rq.command import PUBSUB_CHANNEL_TEMPLATE
+from rq.utils import utcparse
+from rq.worker_registration import REDIS_WORKER_KEYS
+
+from catalog import jobqueue
+
+FIELDS = (
+    *("queues", "state", "current_job", "last_heartbeat", "birth", "hostname", "pid"),
+    *("successful_job_count", "failed_job_count", "death"),
+)
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A worker. `alive` tells whether its process listens for commands; one that was killed is listed for minutes."""
+
+    name: str
+    queue: str
+    state: str
+    alive: bool
+    current_job: str | None
+    last_heartbeat: datetime | None
+    started_at: datetime | None
+    host: str | None
+    pid: int | None
+    jobs_done: int
+    jobs_failed: int
+
+
+def present() -> list[Shown]:
+    """Return the workers that have not said goodbye, by name. Raises redis.RedisError."""
+    connection = jobqueue.connection()
+    prefix = Worker.redis_worker_namespace_prefix
+    names = sorted(key.decode().removeprefix(prefix) for key in connection.smembers(REDIS_WORKER_KEYS))  # type: ignore
+    pipeline = connection.pipeline(transaction=False)
+    for name in names:
+        pipeline.hmget(prefix + name, FIELDS)
+        pipeline.pubsub_numsub(PUBSUB_CHANNEL_TEMPLATE % name)
+    answers = pipeline.execute()
+    shown = [
+        _shown(name, values, bool(listeners[0][1]))
+        for name, values, listeners in zip(names, answers[::2], answers[1::2], strict=True)
+    ]
+    return [worker for worker in shown if worker is not None]
+
+
+def listens(name: str) -> bool:
+    """Tell whether a worker's process listens for commands. Raises redis.RedisError."""
+    answer = jobqueue.connection().pubsub_numsub(PUBSUB_CHANNEL_TEMPLATE % name)
+    return bool(answer[0][1])  # type: ignore[index]
+
+
+def _shown(name: str, values: list[bytes | None], alive: bool) -> Shown | None:
+    told = {field: value.decode() for field, value in zip(FIELDS, values, strict=True) if value}
+    if "birth" not in told or "death" in told:
+        return None
+    return Shown(
+        name=name,
+        queue=told.get("queues", ""),
+        state=told.get("state", "starting"),
+        alive=alive,
+        current_job=told.get("current_job"),
+        last_heartbeat=_time(told.get("last_heartbeat")),
+        started_at=_time(told.get("birth")),
+        host=told.get("hostname"),
+        pid=int(told["pid"]) if told.get("pid", "").isdecimal() else None,
+        jobs_done=int(told.get("successful_job_count", 0)),
+        jobs_failed=int(told.get("failed_job_count", 0)),
+    )
+
+
+def _time(text: str | None) -> datetime | None:
+    return utcparse(text) if text else None
