@@ -279,7 +279,7 @@ def test_progress_never_goes_back_nor_over_a_hundred_with_redis_or_without(impor
             client, path = app.test_client(), f"/api/v1/products/import/{import_id}/progress"
             seen.append(client.get(path).json)
             with monkeypatch.context() as patch:  # Redis has forgotten it
-                patch.setattr(progress.Board, "read", lambda *_: None)
+                patch.setattr(progress.Board, "read", lambda *_: {})
                 seen.append(client.get(path).json)
             seen.append(client.get(path).json)
 
