@@ -141,6 +141,7 @@ def publish(machine: dict[str, object], contenders: list[Contender], listed: dic
             f"Medians of {len(hit.rounds)} rounds in which the contenders took turns; wrk with 16 connections.",
             f"All servers have {servers.WORKERS} processes, gunicorn's {servers.THREADS} threads each; one machine"
             " holds servers, client, PostgreSQL and Redis.",
+            "(g) is the same application under another WSGI server: what lies between (d) and (g) is gunicorn's.",
             f"`CPU` is that of the web server's processes alone. Hits: {HOT:,} products; misses: each product once.",
         ],
     ).publish(asked.results)  # type: ignore[attr-defined]

@@ -25,7 +25,10 @@ STATE_SETTINGS = ("DATABASE_URL", "POSTGRES_HOST", "REDIS_URL", "CACHE_REDIS_URL
 
 
 class Running:
-    """A running copy: its API's `url`, its queue's `redis_url`, its PostgreSQL's `sockets`, a `folder` to write to."""
+    """A running copy: its API's `url`, its queue's `redis_url`, its PostgreSQL's `sockets`, a `folder` to write to.
+
+    `environment` holds every setting of its processes.
+    """
 
     def __init__(self, project: Project, folder: Path) -> None:
         self.folder = folder
@@ -33,6 +36,7 @@ class Running:
         self.sockets = project.places.postgres_sockets
         self.url = project.url
         self.redis_url = project.environment["REDIS_URL"]
+        self.environment = dict(project.environment)
         self.programs = programs(project)
 
     def pid(self, name: str) -> int:
