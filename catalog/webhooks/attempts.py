@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from catalog.webhooks import retry
-from catalog.webhooks.outbox import Leased, Message
+from catalog.webhooks.leases import Leased, Message
 from catalog.webhooks.receivers import Receiver
-from catalog.webhooks.sender import Post, Result
+from catalog.webhooks.transfer import Post, Result
 
 GONE = 410
 KEPT_RESPONSE = 4_096  # characters of an answer that the log keeps
@@ -30,7 +30,7 @@ class Attempt:
 
 
 def entry(result: Result) -> dict[str, Any]:
-    """Return what `outbox.record()` wants of a result whose key is an Attempt."""
+    """Return what `leases.record()` wants of a result whose key is an Attempt."""
     attempt: Attempt = result.key
     leased = attempt.leased
     return {

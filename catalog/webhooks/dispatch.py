@@ -19,12 +19,13 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from catalog.extensions import db
-from catalog.webhooks import outbox, receivers
+from catalog.webhooks import leases, outbox, receivers
 from catalog.webhooks.attempts import Attempt, entry
 from catalog.webhooks.bell import Bell
-from catalog.webhooks.outbox import Leased, Message
+from catalog.webhooks.leases import Leased, Message
 from catalog.webhooks.receivers import Receiver
-from catalog.webhooks.sender import Post, Sender
+from catalog.webhooks.sender import Sender
+from catalog.webhooks.transfer import Post
 
 log = logging.getLogger(__name__)
 
@@ -126,10 +127,10 @@ class Dispatcher:
             return 0
         with connection.begin():
             busy = Counter(one.webhook_id for one in self._taken.values())
-            leased = outbox.lease(connection, busy, SHARE, room)
+            leased = leases.lease(connection, busy, SHARE, room)
             if not leased:
                 return 0
-            found = outbox.messages(connection, list({one.event_id for one in leased}))
+            found = leases.messages(connection, list({one.event_id for one in leased}))
             known = receivers.receivers(connection, list({one.webhook_id for one in leased}))
         for one in leased:
             self._taken[one.delivery_id] = one
@@ -153,7 +154,7 @@ class Dispatcher:
         if not batch:
             return 0
         with connection.begin():
-            outbox.record(connection, batch)
+            leases.record(connection, batch)
         for recorded in batch:
             self._results.popleft()
             self._taken.pop(recorded["delivery_id"], None)
@@ -174,4 +175,4 @@ class Dispatcher:
             if not self._record(connection):
                 self._wait(connection, 0.05)
         with connection.begin():
-            outbox.release(connection, list(self._taken.values()))
+            leases.release(connection, list(self._taken.values()))

@@ -7,7 +7,7 @@ from strawberry import ID
 
 from catalog.graph import Json, Time
 from catalog.webhooks import models
-from catalog.webhooks.sender import Result
+from catalog.webhooks.transfer import Result
 
 _SHOWN = (
     *("url", "events", "is_active", "has_secret", "description", "retry_count", "durable", "timeout_seconds"),

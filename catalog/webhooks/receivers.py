@@ -10,9 +10,11 @@ from sqlalchemy import bindparam, text
 
 from catalog import encryption
 from catalog.webhooks import addresses, signing
-from catalog.webhooks.outbox import Executor, Message
+from catalog.webhooks.leases import Message
+from catalog.webhooks.outbox import Executor
 from catalog.webhooks.retry import Policy
-from catalog.webhooks.sender import Post, Sender
+from catalog.webhooks.sender import Sender
+from catalog.webhooks.transfer import Post
 
 USER_AGENT = "Catalog-Webhook/1.0"
 

@@ -4,7 +4,6 @@ import selectors
 import socket
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import certifi
@@ -13,51 +12,9 @@ import pycurl
 from catalog.webhooks.addresses import Policy, Refused, Target, parse
 from catalog.webhooks.bell import Bell
 from catalog.webhooks.names import Names, system_lookup
+from catalog.webhooks.transfer import Post, Result, Transfer, milliseconds_since, result
 
-BODY_LIMIT = 16 * 1024
 KEPT_CONNECTIONS = 1024
-TIMED_OUT = 28
-CUT_BY_US = 23
-
-
-@dataclass(frozen=True)
-class Post:
-    """A request to send: `key` comes back with its result, `timeout` is the limit of the whole attempt in seconds."""
-
-    key: Any
-    url: str
-    headers: Mapping[str, str]
-    body: bytes
-    timeout: float
-
-
-@dataclass(frozen=True)
-class Result:
-    """How an attempt ended: `error` is None after a 2xx answer; `retry_after` is in seconds."""
-
-    key: Any
-    status_code: int | None
-    body: str
-    milliseconds: int
-    error: str | None
-    retry_after: float | None = None
-
-
-@dataclass
-class _Transfer:
-    """One handle of libcurl and the attempt that it carries at the moment."""
-
-    curl: Any
-    post: Post | None = None
-    started: float = 0.0
-    received: bytearray = field(default_factory=bytearray)
-    refused: str | None = None
-
-    def take(self, data: bytes) -> int:
-        """Keep what arrives of the body up to the limit; a short count makes libcurl end the transfer."""
-        room = BODY_LIMIT - len(self.received)
-        self.received += data[:room]
-        return min(len(data), room) if len(data) > room else len(data)
 
 
 class _Socket(socket.socket):
@@ -81,8 +38,8 @@ class Sender:
     ):
         self._policy = policy
         self._ca_file = ca_file or certifi.where()
-        self._idle: list[_Transfer] = []
-        self._busy: dict[Any, _Transfer] = {}
+        self._idle: list[Transfer] = []
+        self._busy: dict[Any, Transfer] = {}
         self._waiting: list[tuple[Post, Target, float]] = []
         self._ended: list[Result] = []
         self._due: float | None = None
@@ -187,7 +144,7 @@ class Sender:
                 self._resolve(post, target, started)
 
     def _end(self, post: Post, started: float, error: str) -> None:
-        self._ended.append(Result(post.key, None, "", _since(started), error))
+        self._ended.append(Result(post.key, None, "", milliseconds_since(started), error))
 
     def _begin(self, post: Post, target: Target, addresses: tuple[str, ...], started: float) -> None:
         transfer = self._idle.pop() if self._idle else self._new_transfer()
@@ -202,10 +159,10 @@ class Sender:
         self._busy[curl] = transfer
         self._multi.add_handle(curl)
 
-    def _new_transfer(self) -> _Transfer:
+    def _new_transfer(self) -> Transfer:
         """Everything that is the same for every attempt; what libcurl would take from the environment is off."""
         curl = pycurl.Curl()
-        transfer = _Transfer(curl)
+        transfer = Transfer(curl)
         curl.setopt(pycurl.NOSIGNAL, 1)
         curl.setopt(pycurl.PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS)
         curl.setopt(pycurl.FOLLOWLOCATION, 0)
@@ -218,7 +175,7 @@ class Sender:
         curl.setopt(pycurl.OPENSOCKETFUNCTION, lambda _, address: self._open(transfer, address))
         return transfer
 
-    def _open(self, transfer: _Transfer, address: Any) -> Any:
+    def _open(self, transfer: Transfer, address: Any) -> Any:
         """libcurl is about to connect to this very address; without a socket it cannot."""
         family, kind, protocol, (host, port, *_) = address
         try:
@@ -238,37 +195,8 @@ class Sender:
     def _finish(self, curl: Any, code: int, message: str) -> None:
         self._multi.remove_handle(curl)
         transfer = self._busy.pop(curl)
-        self._ended.append(_result(transfer, code, message))
+        self._ended.append(result(transfer, code, message))
         self._idle.append(transfer)
-
-
-def _result(transfer: _Transfer, code: int, message: str) -> Result:
-    post, curl = transfer.post, transfer.curl
-    assert post is not None
-    status = curl.getinfo(pycurl.RESPONSE_CODE) or None
-    cut = code == CUT_BY_US and len(transfer.received) >= BODY_LIMIT
-    body = transfer.received.decode("utf-8", "replace").replace("\x00", "\ufffd")
-    error = _http_error(status) if code == 0 or cut else _network_error(transfer, code, message)
-    asked = curl.getinfo(pycurl.RETRY_AFTER) if error and status else 0
-    return Result(post.key, status, body, _since(transfer.started), error, asked or None)
-
-
-def _http_error(status: int | None) -> str | None:
-    if status is None:
-        return "The answer was no HTTP"
-    if 200 <= status < 300:
-        return None
-    return f"HTTP {status}" + (", and redirects are not followed" if 300 <= status < 400 else "")
-
-
-def _network_error(transfer: _Transfer, code: int, message: str) -> str:
-    if transfer.refused:
-        return transfer.refused
-    if code == TIMED_OUT and transfer.post is not None:
-        return f"Timed out after {transfer.post.timeout:g} s"
-    # Parts of it may come from the other side, and PostgreSQL takes neither NUL nor half a character.
-    clean = message.encode("utf-8", "replace").decode().replace("\x00", "")
-    return clean[:500] or f"libcurl error {code}"
 
 
 def _lines(headers: Mapping[str, str]) -> list[str]:
@@ -284,7 +212,3 @@ def _resolve_entry(target: Target, addresses: Iterable[str]) -> str:
 def _curl_flags(mask: int) -> int:
     reads = pycurl.CSELECT_IN if mask & selectors.EVENT_READ else 0
     return reads | (pycurl.CSELECT_OUT if mask & selectors.EVENT_WRITE else 0)
-
-
-def _since(started: float) -> int:
-    return round((time.monotonic() - started) * 1000)

@@ -11,12 +11,13 @@ from catalog import encryption
 from catalog.database import after_commit, transaction
 from catalog.errors import NotFound, ValidationFailed, field_error
 from catalog.extensions import db
-from catalog.webhooks import outbox, receivers, signing
+from catalog.webhooks import leases, outbox, receivers, signing
 from catalog.webhooks.addresses import Refused, parse
 from catalog.webhooks.attempts import Attempt, entry
 from catalog.webhooks.models import Webhook
 from catalog.webhooks.names import Names
-from catalog.webhooks.sender import Result, Sender
+from catalog.webhooks.sender import Sender
+from catalog.webhooks.transfer import Result
 
 ROTATION = timedelta(hours=24)
 LOOKUP_SECONDS = 1.0
@@ -134,13 +135,13 @@ def test(webhook_id: uuid.UUID, event: str, payload: dict[str, Any]) -> Result:
     """
     with transaction() as session:
         get(webhook_id)
-        leased = outbox.publish_test(session, str(webhook_id), event, payload)
-        message = outbox.messages(session, [leased.event_id])[leased.event_id]
+        leased = leases.publish_test(session, str(webhook_id), event, payload)
+        message = leases.messages(session, [leased.event_id])[leased.event_id]
         receiver = receivers.receivers(session, [leased.webhook_id])[leased.webhook_id]
     attempt = Attempt(leased, message, receiver)
     result = attempt.problem() if receiver.problem else _sender().send(attempt.post())
     with transaction() as session:
-        outbox.record(session, [{**entry(result), "retry_in": None}])
+        leases.record(session, [{**entry(result), "retry_in": None}])
     return result
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from catalog.webhooks import receivers
 from catalog.webhooks.addresses import Policy, Refused
-from catalog.webhooks.sender import Post
+from catalog.webhooks.transfer import Post
 
 CLOSED = Policy.of([], [80, 443, 8080, 8443])
 

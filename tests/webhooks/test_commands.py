@@ -8,7 +8,7 @@ import pytest
 from catalog.commands.webhooks import webhooks
 from catalog.webhooks import service
 from catalog.webhooks.receiver import Behaviour, server
-from catalog.webhooks.sender import Post
+from catalog.webhooks.transfer import Post
 from tests.webhooks.receivers import Receiver
 
 

@@ -8,7 +8,7 @@ import redis
 from sqlalchemy.exc import OperationalError
 
 from catalog.database import transaction
-from catalog.webhooks import dispatch, outbox, receivers, service, upkeep
+from catalog.webhooks import dispatch, leases, outbox, receivers, service, upkeep
 from tests.processes import wait_for
 from tests.webhooks.receivers import Receiver, answer
 
@@ -21,7 +21,7 @@ def take(committed):
 
     def lease():
         with committed.app_context(), transaction() as session:
-            return outbox.lease(session, {}, 10, 10)
+            return leases.lease(session, {}, 10, 10)
 
     return lease
 
@@ -188,7 +188,7 @@ def test_a_sender_that_was_killed_is_replaced_once_its_leases_end(
     make_webhook(receiver.url)
     publish(5)
     with committed.app_context(), transaction() as session:
-        assert len(outbox.lease(session, {}, 10, 10)) == 5  # and never attempted
+        assert len(leases.lease(session, {}, 10, 10)) == 5  # and never attempted
     with sending():
         publish()
         receiver.wait(1)
@@ -206,7 +206,7 @@ def test_a_result_under_a_lost_lease_is_logged_and_settles_nothing(make_webhook,
     (new,) = take()
     assert new.token != old.token
     with committed.app_context(), transaction() as session:
-        outbox.record(session, [result(old, error=None)])
+        leases.record(session, [result(old, error=None)])
     assert statuses(rows) == {"pending": 1}
     assert len(rows("SELECT FROM webhook_attempts")) == 1
 
@@ -280,14 +280,14 @@ def test_stopping_lets_what_is_under_way_end_and_gives_the_rest_back(sending, ma
 
 
 def test_results_are_kept_while_the_database_is_away(sending, make_webhook, publish, receiver, rows, monkeypatch):
-    real, failures = outbox.record, iter([True, True])
+    real, failures = leases.record, iter([True, True])
 
     def flaky(connection, results):
         if next(failures, False):
             raise OperationalError("INSERT", {}, Exception("the server closed the connection"))
         real(connection, results)
 
-    monkeypatch.setattr(outbox, "record", flaky)
+    monkeypatch.setattr(leases, "record", flaky)
     make_webhook(receiver.url)
     with sending():
         publish()

@@ -47,10 +47,20 @@ def node(secret, headers, body):
     return subprocess.run(["node", "-e", script], check=True, capture_output=True, text=True).stdout.strip() == "true"
 
 
-VERIFIERS = [
-    python,
-    pytest.param(node, marks=pytest.mark.skipif(not shutil.which("node"), reason="there is no node here")),
-]
+def php(secret, headers, body):
+    script = snippet("php") + "\n[$secret, $headers, $body] = json_decode($argv[1], true);"
+    script += "echo verify($secret, $headers, hex2bin($body)) ? 'true' : 'false';"
+    arguments = json.dumps([secret, headers, body.hex()])
+    done = subprocess.run(["php", "-r", script, "--", arguments], check=True, capture_output=True, text=True)
+    return done.stdout == "true"
+
+
+def where_there_is(program, verifier):
+    missing = not shutil.which(program)
+    return pytest.param(verifier, marks=pytest.mark.skipif(missing, reason=f"there is no {program} here"))
+
+
+VERIFIERS = [python, where_there_is("node", node), where_there_is("php", php)]
 
 
 @pytest.mark.parametrize("verify", VERIFIERS)

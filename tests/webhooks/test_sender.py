@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from catalog.webhooks.sender import BODY_LIMIT, Post
+from catalog.webhooks.transfer import BODY_LIMIT, Post
 from tests.webhooks.receivers import Receiver, answer
 
 LIMIT = 1.0

@@ -1,0 +1,87 @@
+"""One request on its way: what is to be sent, what came back, and what that means."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pycurl
+
+BODY_LIMIT = 16 * 1024
+TIMED_OUT = 28
+CUT_BY_US = 23
+
+
+@dataclass(frozen=True)
+class Post:
+    """A request to send: `key` comes back with its result, `timeout` is the limit of the whole attempt in seconds."""
+
+    key: Any
+    url: str
+    headers: Mapping[str, str]
+    body: bytes
+    timeout: float
+
+
+@dataclass(frozen=True)
+class Result:
+    """How an attempt ended: `error` is None after a 2xx answer; `retry_after` is in seconds."""
+
+    key: Any
+    status_code: int | None
+    body: str
+    milliseconds: int
+    error: str | None
+    retry_after: float | None = None
+
+
+@dataclass
+class Transfer:
+    """One handle of libcurl and the attempt that it carries at the moment."""
+
+    curl: Any
+    post: Post | None = None
+    started: float = 0.0
+    received: bytearray = field(default_factory=bytearray)
+    refused: str | None = None
+
+    def take(self, data: bytes) -> int:
+        """Keep what arrives of the body up to the limit; a short count makes libcurl end the transfer."""
+        room = BODY_LIMIT - len(self.received)
+        self.received += data[:room]
+        return min(len(data), room) if len(data) > room else len(data)
+
+
+def result(transfer: Transfer, code: int, message: str) -> Result:
+    """Return how an attempt ended that libcurl is done with, with libcurl's `code` and `message`."""
+    post, curl = transfer.post, transfer.curl
+    assert post is not None
+    status = curl.getinfo(pycurl.RESPONSE_CODE) or None
+    cut = code == CUT_BY_US and len(transfer.received) >= BODY_LIMIT
+    body = transfer.received.decode("utf-8", "replace").replace("\x00", "\ufffd")
+    error = _http_error(status) if code == 0 or cut else _network_error(transfer, code, message)
+    asked = curl.getinfo(pycurl.RETRY_AFTER) if error and status else 0
+    return Result(post.key, status, body, milliseconds_since(transfer.started), error, asked or None)
+
+
+def _http_error(status: int | None) -> str | None:
+    if status is None:
+        return "The answer was no HTTP"
+    if 200 <= status < 300:
+        return None
+    return f"HTTP {status}" + (", and redirects are not followed" if 300 <= status < 400 else "")
+
+
+def _network_error(transfer: Transfer, code: int, message: str) -> str:
+    if transfer.refused:
+        return transfer.refused
+    if code == TIMED_OUT and transfer.post is not None:
+        return f"Timed out after {transfer.post.timeout:g} s"
+    # Parts of it may come from the other side, and PostgreSQL takes neither NUL nor half a character.
+    clean = message.encode("utf-8", "replace").decode().replace("\x00", "")
+    return clean[:500] or f"libcurl error {code}"
+
+
+def milliseconds_since(started: float) -> int:
+    """Return the milliseconds since a moment of the monotonic clock."""
+    return round((time.monotonic() - started) * 1000)
