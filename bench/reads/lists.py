@@ -22,10 +22,7 @@ SELECT 'SKU-' || lpad(n::text, 7, '0'),
        (n %% 100000 + 1) / 100.0, n %% 500, 'Category ' || n %% 40, n %% 10 <> 0
 FROM generate_series(1, %(rows)s) n"""
 # A page and how many there are, as the service answers them: what is compared is everything around the SQL.
-MATCHING = """
-FROM products
-WHERE to_tsvector('simple'::regconfig, name || ' ' || coalesce(description, '') || ' ' || coalesce(category, ''))
-      @@ to_tsquery('simple', %(words)s)"""
+MATCHING = "FROM products WHERE search @@ to_tsquery('simple', %(words)s)"
 BARE = (
     f"SELECT * {MATCHING} ORDER BY id DESC LIMIT 21",
     f"SELECT count(*) FROM (SELECT 1 {MATCHING} LIMIT 10001) AS found",
