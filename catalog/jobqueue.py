@@ -17,7 +17,7 @@ from catalog.database import after_commit
 log = logging.getLogger(__name__)
 
 QUEUES = ("imports", "default")
-BELL_MILLISECONDS = 15_000  # a bell whose job was lost with Redis or a worker; then the next one rings again
+BELL_MILLISECONDS = 10_000  # a bell whose job was lost with Redis or a worker; then the next one rings again
 
 
 @functools.cache
@@ -69,8 +69,8 @@ def _call_bell(command: str, function: str, *arguments: str | int) -> Any:
 def ring_once(function: str, *, queue_name: str) -> bool:
     """Ring for a job that takes up all there is, unless one waits already; tell whether the queue is reachable.
 
-    To be called after the commit. The job begins with `hear()`, so what was committed before this call is seen by the
-    job that waits, and what was committed later rings again. Delays its caller by a quarter of a second at most.
+    To be called after the commit. The job calls `hear()` before its last look, so what was committed before this call
+    is seen by that look, or rings again. Delays its caller by a quarter of a second at most.
     """
     try:
         first = _call_bell("SET", function, "1", "NX", "PX", BELL_MILLISECONDS) is not None
@@ -83,7 +83,7 @@ def ring_once(function: str, *, queue_name: str) -> bool:
 
 
 def hear(function: str) -> None:
-    """Let the next `ring_once()` ring again; to be called before the job looks for its work."""
+    """Let the next `ring_once()` ring again; to be called before the job's last look for work."""
     try:
         _call_bell("DEL", function)
     except Unreachable as error:

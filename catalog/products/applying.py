@@ -5,6 +5,7 @@ taken only when no earlier one of its product is queued.
 """
 
 import logging
+import time
 import uuid
 from datetime import timedelta
 from decimal import Decimal
@@ -16,25 +17,39 @@ from sqlalchemy.orm import aliased
 from catalog import jobqueue
 from catalog.database import transaction
 from catalog.errors import CatalogError, as_catalog_error
-from catalog.extensions import db
 from catalog.products import service, writes
 from catalog.products.models import ProductWrite
 
 log = logging.getLogger(__name__)
 
-MOST = 1_000  # in one job, so that the queue's other jobs get their turn
+SHARE_SECONDS = 5.0  # of one job, so that the queue's other jobs get their turn
+LINGER_SECONDS = 0.05
 MOST_ATTEMPTS = 8
 LONGEST_PAUSE = timedelta(minutes=1)
 TURNS = 3
 
 
 def drain() -> None:
-    """Apply what is queued, in order; with very much of it, ring for another job to go on."""
+    """Apply what is queued and what comes meanwhile; after its share of the time, ring for another job to go on.
+
+    It lingers, since a worker that is awake costs less than one that is woken. Then the bell may be rung again, and
+    a last look finds what was committed before that.
+    """
+    ends = time.monotonic() + SHARE_SECONDS
+    while _apply_until(ends):
+        time.sleep(LINGER_SECONDS)
     jobqueue.hear(writes.JOB)
-    for _ in range(MOST):
-        if not apply_next():
-            return
-    writes.ring()
+    _apply_until(ends)
+    if time.monotonic() >= ends:
+        writes.ring()
+
+
+def _apply_until(ends: float) -> bool:
+    """Tell whether there was anything to apply, in the time that was left."""
+    applied = 0
+    while time.monotonic() < ends and apply_next():
+        applied += 1
+    return applied > 0
 
 
 def apply_now(write_id: uuid.UUID, product_id: uuid.UUID) -> ProductWrite:

@@ -11,16 +11,17 @@ from typing import Any
 from sqlalchemy import insert, literal, select, union
 from sqlalchemy.dialects.postgresql import JSONB
 
-from catalog.database import transaction
+from catalog.database import execute_alone
 from catalog.products import applying, service, writes
 from catalog.products.models import Product, ProductWrite
 
-_ROW = (ProductWrite.id, ProductWrite.product_id)
+_WRITES: Any = ProductWrite.__table__
+_ROW = (_WRITES.c.id, _WRITES.c.product_id)
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What is said of a write: `job_id` is where to watch it, `product_id` the UUID that the product has or will have."""
+    """What is said of a write: `job_id` is where to watch it, `product_id` the UUID of the product, also a future one."""
 
     success: bool
     message: str
@@ -30,9 +31,7 @@ class Answer:
 
 def create(fields: dict[str, Any]) -> Answer:
     """Queue the creation of a product from the fields that `service.create()` takes."""
-    with transaction() as session:
-        values = {"kind": "create", "fields": _plain(fields)}
-        row = session.execute(insert(ProductWrite).values(**values).returning(*_ROW)).one()
+    row = execute_alone(insert(_WRITES).values(kind="create", fields=_plain(fields)).returning(*_ROW))
     return _answer(row, f"Product {fields['name']!r}", "creation", "created")
 
 
@@ -42,9 +41,7 @@ def update(reference: str, changes: dict[str, Any]) -> Answer:
     Without such a product the answer is no success.
     """
     row_of = select(_targets(reference).subquery().c.id, literal("update"), literal(_plain(changes), JSONB))
-    statement = insert(ProductWrite).from_select(["product_id", "kind", "fields"], row_of).returning(*_ROW)
-    with transaction() as session:
-        row = session.execute(statement).one_or_none()
+    row = execute_alone(insert(_WRITES).from_select(["product_id", "kind", "fields"], row_of).returning(*_ROW))
     if row is None:
         return Answer(False, f"There is no product {reference}")
     return _answer(row, f"Product {reference}", "update", "updated")

@@ -1,4 +1,4 @@
-"""Queued writes as they are looked at, repeated, given up and forgotten. See queueing.py and applying.py for the rest."""
+"""Queued writes: looked at, repeated, given up, forgotten. queueing.py takes them in, applying.py makes them."""
 
 import logging
 import uuid
