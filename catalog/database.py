@@ -50,7 +50,7 @@ def transaction() -> Iterator[Session]:
     _run_callbacks(state)
 
 
-def execute_alone(statement: Executable) -> Row[Any] | None:
+def execute_alone(statement: Executable, parameters: dict[str, Any] | None = None) -> Row[Any] | None:
     """Run one statement as a transaction of its own, and return its row: one round trip instead of three.
 
     Inside a transaction(), or where the session is kept to one connection, it joins that one.
@@ -58,9 +58,9 @@ def execute_alone(statement: Executable) -> Row[Any] | None:
     engine = db.engine
     if in_transaction() or not isinstance(engine, Engine):
         with transaction() as session:
-            return session.execute(statement).one_or_none()
+            return session.execute(statement, parameters).one_or_none()
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        return connection.execute(statement).one_or_none()
+        return connection.execute(statement, parameters).one_or_none()
 
 
 def in_transaction() -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import insert, literal, select, union
+from sqlalchemy import bindparam, insert, literal, select, union
 from sqlalchemy.dialects.postgresql import JSONB
 
 from catalog.database import execute_alone
@@ -17,11 +17,12 @@ from catalog.products.models import Product, ProductWrite
 
 _WRITES: Any = ProductWrite.__table__
 _ROW = (_WRITES.c.id, _WRITES.c.product_id)
+_CREATE = insert(_WRITES).values(kind="create", fields=bindparam("fields")).returning(*_ROW)
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What is said of a write: `job_id` is where to watch it, `product_id` the UUID of the product, also a future one."""
+    """What is said of a write: `job_id` says where to watch, `product_id` the UUID of the product, even a future one."""
 
     success: bool
     message: str
@@ -31,7 +32,7 @@ class Answer:
 
 def create(fields: dict[str, Any]) -> Answer:
     """Queue the creation of a product from the fields that `service.create()` takes."""
-    row = execute_alone(insert(_WRITES).values(kind="create", fields=_plain(fields)).returning(*_ROW))
+    row = execute_alone(_CREATE, {"fields": _plain(fields)})
     return _answer(row, f"Product {fields['name']!r}", "creation", "created")
 
 
