@@ -22,7 +22,7 @@ _CREATE = insert(_WRITES).values(kind="create", fields=bindparam("fields")).retu
 
 @dataclass(frozen=True)
 class Answer:
-    """What is said of a write: `job_id` says where to watch, `product_id` the UUID of the product, even a future one."""
+    """The answer to a write: `job_id` says where to watch, `product_id` the UUID of the product, or its future one."""
 
     success: bool
     message: str
