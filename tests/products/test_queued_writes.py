@@ -1,6 +1,8 @@
 """GraphQL's createProduct and updateProduct: answered before they are made, made once, in order, or visibly failed."""
 
+import socket
 import threading
+import time
 import uuid
 from types import SimpleNamespace
 
@@ -264,6 +266,25 @@ def test_without_redis_a_write_is_made_at_once_and_says_so(asked, no_redis):
     )
     assert product(created.productId).name == "New"
     assert asked.client.get(f"/api/v1/jobs/{updated.jobId}").json["state"] == "completed"
+
+
+def test_a_redis_that_hangs_delays_the_first_write_for_a_moment_and_the_next_not_at_all(asked, app, monkeypatch):
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # it lets everyone in and never says a word
+        monkeypatch.setitem(app.config, "REDIS_URL", f"redis://127.0.0.1:{silent.getsockname()[1]}/0")
+        asked_of_redis: list[float] = []
+        ring = writes.ring
+
+        def timed():
+            began = time.monotonic()
+            rung = ring()
+            asked_of_redis.append(time.monotonic() - began)
+            return rung
+
+        monkeypatch.setattr(writes, "ring", timed)
+        answers = [asked(CREATE, title=f"Lamp {number}", price=1) for number in range(3)]
+    assert all("at once" in answer.message for answer in answers)
+    assert asked_of_redis[0] < 0.5
+    assert sorted(asked_of_redis)[0] < 0.01  # the breaker is open
 
 
 def test_without_redis_a_write_that_cannot_be_made_is_no_success(asked, no_redis):
