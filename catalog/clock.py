@@ -47,6 +47,8 @@ def sweeps() -> list[Sweep]:
     return [
         Sweep("catalog.cache.sweep", 0.5),
         Sweep("catalog.products.bulk_delete.sweep", 5),
+        Sweep("catalog.products.writes.sweep", 2),
+        Sweep("catalog.products.writes.prune", 60),
         Sweep("catalog.imports.service.sweep", 5),
         Sweep("catalog.imports.service.prune", 3600),
         Sweep("catalog.jobs.service.prune", 3600),

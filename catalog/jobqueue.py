@@ -11,11 +11,13 @@ from redis.retry import Retry
 from rq import Queue, Worker, get_current_job
 from rq.serializers import JSONSerializer
 
+from catalog.cache.client import Client, Unreachable, pack
 from catalog.database import after_commit
 
 log = logging.getLogger(__name__)
 
 QUEUES = ("imports", "default")
+BELL_MILLISECONDS = 10_000  # a bell whose job was lost with Redis or a worker; then the next one rings again
 
 
 @functools.cache
@@ -52,6 +54,40 @@ def ring(function: str, *args: Any, queue_name: str) -> bool:
         log.warning("Could not ring %s for %s, the sweeper will: %s", queue_name, function, error)
         return False
     return True
+
+
+@functools.cache
+def _bells(url: str) -> Client:
+    """A client that costs a write next to nothing, and whose breaker keeps a silent Redis from delaying it."""
+    return Client(url, "queue")
+
+
+def _call_bell(command: str, function: str, *arguments: str | int) -> Any:
+    return _bells(current_app.config["REDIS_URL"]).call(pack(command, f"catalog:bell:{function}", *arguments))
+
+
+def ring_once(function: str, *, queue_name: str) -> bool:
+    """Ring for a job that takes up all there is, unless one waits already; tell whether the queue is reachable.
+
+    To be called after the commit. The job calls `hear()` before its last look, so what was committed before this call
+    is seen by that look, or rings again. Delays its caller by a quarter of a second at most.
+    """
+    try:
+        first = _call_bell("SET", function, "1", "NX", "PX", BELL_MILLISECONDS) is not None
+    except Unreachable:
+        return False
+    if not first or ring(function, queue_name=queue_name):
+        return True
+    hear(function)
+    return False
+
+
+def hear(function: str) -> None:
+    """Let the next `ring_once()` ring again; to be called before the job's last look for work."""
+    try:
+        _call_bell("DEL", function)
+    except Unreachable as error:
+        log.warning("The bell for %s goes out by itself: %s", function, error)
 
 
 def submit(function: str, *args: Any, queue_name: str) -> str:

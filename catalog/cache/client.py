@@ -141,10 +141,13 @@ def _limit(connection: socket.socket, seconds: float) -> None:
 
 
 class Client:
-    """All threads' connections, and the breaker that keeps a silent cache from delaying every request."""
+    """All threads' connections, and the breaker that keeps a silent Redis from delaying every request.
 
-    def __init__(self, url: str):
-        self._url = url
+    `name` is what the log calls the server.
+    """
+
+    def __init__(self, url: str, name: str = "cache"):
+        self._url, self._name = url, name
         self._probe = threading.Lock()
         self._open_until = 0.0  # the breaker is open while this is not 0
         self._forget()
@@ -165,8 +168,8 @@ class Client:
     def call(self, packed: bytes) -> Any:
         """Carry out one packed command on this thread's connection. Raises Unreachable.
 
-        A connection that had been closed meanwhile is renewed once, since every command of the cache may
-        be repeated; a timeout is not waited for twice.
+        A connection that had been closed meanwhile is renewed once, since every command that it is
+        given may be repeated; a timeout is not waited for twice.
         """
         link = self.link()
         try:
@@ -175,7 +178,7 @@ class Client:
             raise self._broken(error) from error
         except (OSError, hiredis.HiredisError) as error:
             self._drop()
-            log.info("The connection to the cache ended: %s", error)
+            log.info("The connection to the %s ended: %s", self._name, error)
         try:
             return self._connect(CONNECT_SECONDS).call(packed)
         except (OSError, hiredis.HiredisError) as error:
@@ -209,14 +212,14 @@ class Client:
             self._open_until = time.monotonic() + PROBE_EVERY_SECONDS
             self._connect(PROBE_SECONDS)
             self._open_until = 0.0
-            log.warning("The cache answers again")
+            log.warning("The %s answers again", self._name)
         finally:
             self._probe.release()
 
     def _broken(self, error: Exception) -> Unreachable:
         self._drop()
         if not self._open_until:
-            log.warning("The cache does not answer: %s", error)
+            log.warning("The %s does not answer: %s", self._name, error)
         self._open_until = time.monotonic() + PROBE_EVERY_SECONDS
         return Unreachable(str(error) or type(error).__name__)
 

@@ -60,7 +60,7 @@ def submit_test_job(wanted: dict[str, Any]) -> Any:
 def get_job(job_id: str) -> Any:
     """Watch a job
 
-    By its own id, or by that of an import or a bulk deletion.
+    By its own id, or by that of an import, a bulk deletion or a queued write.
     """
     return service.get(job_id)
 
@@ -75,7 +75,7 @@ def cancel_job(job_id: str) -> Any:
     """Cancel a job
 
     A waiting one at once; the worker of a running one is told to stop it. An import or a bulk deletion ends after the
-    chunk at hand; what was done by then stays.
+    chunk at hand; what was done by then stays. A queued write is called off, and has then failed.
     """
     return service.cancel(job_id)
 
@@ -87,5 +87,8 @@ def cancel_job(job_id: str) -> Any:
 @jobs.problem(409, "It did not fail")
 @jobs.problem(503, "The queue does not answer")
 def retry_job(job_id: str) -> Any:
-    """Run a failed or stopped job again"""
+    """Run a failed or stopped job again
+
+    A write that failed is queued anew, behind those of its product that were queued since.
+    """
     return service.retry(job_id)

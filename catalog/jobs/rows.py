@@ -32,6 +32,7 @@ class Kind:
     progress: Callable[[Collection[uuid.UUID]], dict[uuid.UUID, Progress]]
     result: Callable[[uuid.UUID], Any]
     cancel: Callable[[uuid.UUID], object]
+    retry: Callable[[uuid.UUID], object] | None = None  # None: run RQ's job again
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ def of(calls: Iterable[tuple[str, Sequence[Any]]]) -> dict[tuple[str, str], Row]
 
 
 def find(row_id: str) -> Row | None:
-    """Return the import or the bulk deletion with this id, or None."""
+    """Return the import, the bulk deletion or the queued write with this id, or None."""
     parsed = parse(row_id)
     calls = [(kind.function, [str(parsed)]) for kind in KINDS] if parsed else []
     return next(iter(of(calls).values()), None)
@@ -87,6 +88,24 @@ def _deletions(ids: Collection[uuid.UUID]) -> dict[uuid.UUID, Progress]:
     }
 
 
+_WRITE_STATES = {"queued": "pending", "done": "completed", "failed": "failed"}
+
+
+def _writes(ids: Collection[uuid.UUID]) -> dict[uuid.UUID, Progress]:
+    found = {}
+    for row_id, write in products.write_statuses(ids).items():
+        state = _WRITE_STATES[write.state]
+        percent = 100 if state == "completed" else 0
+        message = f"{write.kind.capitalize()} product {write.product_id}"
+        found[row_id] = Progress(state, RAW.get(state, "FAILURE"), percent, message, write.error)
+    return found
+
+
+def _write_result(row_id: uuid.UUID) -> dict[str, Any]:
+    write = products.write_statuses([row_id])[row_id]
+    return {"product_id": str(write.product_id), "code": write.code, "errors": write.errors or []}
+
+
 def _deletion_result(row_id: uuid.UUID) -> dict[str, int]:
     return {"deleted_count": products.deletion_statuses([row_id])[row_id].deleted}
 
@@ -107,5 +126,14 @@ KINDS = (
         _deletions,
         _deletion_result,
         products.cancel_deletion,
+    ),
+    Kind(
+        "product_write",
+        products.WRITES_JOB,
+        "default",
+        _writes,
+        _write_result,
+        products.cancel_write,
+        products.retry_write,
     ),
 )

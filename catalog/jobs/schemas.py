@@ -21,13 +21,15 @@ class Time(fields.AwareDateTime):
 
 
 class JobSchema(ma.Schema):
-    """A background job. One that stands for an import or a bulk deletion says what that says under its own address."""
+    """A background job. One that stands for a row, an import say, tells what that tells under its own address."""
 
     id = fields.String(required=True)
     task_id = fields.Function(lambda job: job.id, metadata={"type": "string", "description": "The same as `id`"})
-    kind = fields.String(required=True, validate=validate.OneOf(["job", "import", "bulk_deletion"]))
+    kind = fields.String(required=True, validate=validate.OneOf(["job", "import", "bulk_deletion", "product_write"]))
     record_id = fields.UUID(
-        required=True, allow_none=True, metadata={"description": "The import or the bulk deletion that it stands for"}
+        required=True,
+        allow_none=True,
+        metadata={"description": "The import, the bulk deletion or the queued write that it stands for"},
     )
     function = fields.String(required=True, metadata={"example": "catalog.jobs.jobs.test"})
     queue = fields.String(required=True, metadata={"example": "default"})

@@ -1,4 +1,7 @@
-"""The rules of jobs: looking at them, ending them, running them again. Every call needs the queue's Redis."""
+"""The rules of jobs: looking at them, ending them, running them again.
+
+What is asked for by the id of a row needs PostgreSQL alone, all else the queue's Redis.
+"""
 
 import logging
 import time
@@ -61,15 +64,15 @@ def page(queue: str | None, state: str | None, limit: int, offset: int) -> dict[
 
 
 def get(job_id: str) -> views.Shown:
-    """Return a job by RQ's id, or by that of an import or a bulk deletion. Raises NotFound, Unavailable."""
+    """Return a job by RQ's id, or by that of the row it stands for. Raises NotFound, Unavailable."""
+    row = rows.find(job_id)
+    if row is not None:
+        return views.row_with_outcome(row)
     with _redis_answers():
         job = records.find(job_id)
-        if job is not None:
-            return views.with_outcome(job)
-    row = rows.find(job_id)
-    if row is None:
+    if job is None:
         raise NotFound("There is no such job.")
-    return views.row_with_outcome(row)
+    return views.with_outcome(job)
 
 
 def submit_test(seconds: int, fail: bool) -> str:
@@ -81,19 +84,27 @@ def submit_test(seconds: int, fail: bool) -> str:
 def cancel(job_id: str) -> views.Shown:
     """Cancel a waiting job at once, or tell the worker of a running one to stop it; return it as it is then.
 
-    An import or a bulk deletion is cancelled as such, after the chunk at hand.
+    What stands for a row is cancelled as such: an import or a bulk deletion after the chunk at hand.
     Raises NotFound, Conflict for a job that has ended, Unavailable.
     """
-    with _redis_answers():
-        job = records.find(job_id)
-        row = views.row_of(job) if job is not None else rows.find(job_id)
-        if row is not None:
-            row.kind.cancel(row.id)
-        elif job is None:
-            raise NotFound("There is no such job.")
-        elif not _cancel_waiting(job):
-            _stop(job.id)
+    row = rows.find(job_id)
+    if row is not None:
+        row.kind.cancel(row.id)
+    else:
+        with _redis_answers():
+            _cancel_job(job_id)
     return get(job_id)
+
+
+def _cancel_job(job_id: str) -> None:
+    job = records.find(job_id)
+    if job is None:
+        raise NotFound("There is no such job.")
+    row = views.row_of(job)
+    if row is not None:
+        row.kind.cancel(row.id)
+    elif not _cancel_waiting(job):
+        _stop(job.id)
 
 
 def _cancel_waiting(job: Job) -> bool:
@@ -117,25 +128,23 @@ def _stop(job_id: str) -> None:
 
 
 def retry(job_id: str) -> views.Shown:
-    """Put a job that failed or was stopped back on its queue; return it as it is then.
+    """Put a job that failed or was stopped back on its queue, or a write that failed; return it as it is then.
 
     Raises NotFound, Conflict for any other job and for one whose import or bulk deletion has ended, Unavailable.
     """
+    row = rows.find(job_id)
+    if row is not None and row.kind.retry is not None:
+        row.kind.retry(row.id)
+        return get(job_id)
     with _redis_answers():
         job = records.find(job_id)
         if job is None:
-            raise _nothing_to_retry(job_id)
+            raise Conflict("The queue holds no job for this any more.") if row else NotFound("There is no such job.")
         row = views.row_of(job)
         if row is not None and row.progress.state in views.ENDED:
             raise Conflict(f"What the job stands for has ended: it is {row.progress.state}.")
         _requeue(job.id)
     return get(job_id)
-
-
-def _nothing_to_retry(job_id: str) -> NotFound | Conflict:
-    if rows.find(job_id) is None:
-        return NotFound("There is no such job.")
-    return Conflict("The queue holds no job for this any more.")
 
 
 def _requeue(job_id: str) -> None:

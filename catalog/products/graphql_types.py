@@ -1,11 +1,12 @@
 """Products as GraphQL shows them: `id` is the number, `title` the name."""
 
+import uuid
 from typing import Self
 
 import strawberry
 
 from catalog.graph import Json, Time
-from catalog.products import models
+from catalog.products import models, queueing
 from catalog.products.listing import Page
 
 
@@ -106,3 +107,27 @@ class ProductPayload:
     """The product as it is after a change."""
 
     product: Product
+
+
+@strawberry.type
+class QueuedWrite:
+    """The answer to a write that is made a moment later."""
+
+    success: bool
+    message: str
+    job_id: strawberry.ID | None = strawberry.field(description="Where to watch it: `/api/v1/jobs/{jobId}`.")
+    product_id: strawberry.ID | None = strawberry.field(description="The UUID that the product has, or will have.")
+
+    @classmethod
+    def of(cls, answer: queueing.Answer) -> Self:
+        """Return an answer as it is shown."""
+        return cls(
+            success=answer.success,
+            message=answer.message,
+            job_id=_identity(answer.job_id),
+            product_id=_identity(answer.product_id),
+        )
+
+
+def _identity(value: uuid.UUID | None) -> strawberry.ID | None:
+    return strawberry.ID(str(value)) if value else None

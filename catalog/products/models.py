@@ -1,4 +1,4 @@
-"""The tables of products and of bulk deletions; every rule on a column is a constraint too."""
+"""The tables of products, their queued writes and bulk deletions; every rule on a column is a constraint too."""
 
 import uuid
 from datetime import datetime
@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import (
+    BigInteger,
     CheckConstraint,
     Column,
     ColumnElement,
@@ -22,7 +23,7 @@ from sqlalchemy import (
     literal_column,
     text,
 )
-from sqlalchemy.dialects.postgresql import TSVECTOR
+from sqlalchemy.dialects.postgresql import JSONB, TSVECTOR
 from sqlalchemy.orm import Mapped, mapped_column
 
 from catalog.extensions import Base
@@ -111,6 +112,37 @@ Index("ix_products_name", name_key(), Product.id)
 Index("ix_products_category", Product.category, Product.id)
 Index("ix_products_price", price_key(), Product.id)
 Index("ix_products_search", search_document(), postgresql_using="gin")
+
+
+class ProductWrite(Base):
+    """A write that was answered for before it is made. `id` is the job's, `number` the order in which to apply it.
+
+    The product's id is made with the row, so that however often it is applied there is one product. `fields` are what
+    products.service takes, with floats for Decimals.
+    """
+
+    __tablename__ = "product_writes"
+
+    id: Mapped[uuid.UUID] = mapped_column(Uuid, primary_key=True, server_default=func.uuidv7())
+    number: Mapped[int] = mapped_column(BigInteger, Identity(always=False))
+    product_id: Mapped[uuid.UUID] = mapped_column(Uuid, server_default=func.uuidv7())
+    kind: Mapped[str] = mapped_column(String(20))
+    fields: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    state: Mapped[str] = mapped_column(String(20), server_default=text("'queued'"))
+    attempts: Mapped[int] = mapped_column(server_default=text("0"))
+    due_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
+    code: Mapped[str | None] = mapped_column(String(50))
+    error: Mapped[str | None] = mapped_column(Text)
+    errors: Mapped[list[dict[str, str]] | None] = mapped_column(JSONB(none_as_null=True))
+    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
+    finished_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+
+    __table_args__ = (
+        CheckConstraint("kind IN ('create', 'update')", name="kind"),
+        CheckConstraint("state IN ('queued', 'done', 'failed')", name="state"),
+        Index("ix_product_writes_state_number", "state", "number"),
+        Index("ix_product_writes_product_id_number", "product_id", "number", postgresql_where=text("state = 'queued'")),
+    )
 
 
 class BulkDeletion(Base):

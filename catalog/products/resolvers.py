@@ -6,8 +6,8 @@ import strawberry
 from strawberry import ID, UNSET
 
 from catalog.graph import MAX_PAGE, Done, given, loaded, wanted
-from catalog.products import schemas, service
-from catalog.products.graphql_types import Product, ProductConnection, ProductPayload
+from catalog.products import queueing, schemas, service
+from catalog.products.graphql_types import Product, ProductConnection, ProductPayload, QueuedWrite
 
 _QUERY, _NEW, _CHANGES = schemas.ProductQuerySchema(), schemas.ProductCreateSchema(), schemas.ProductChangeSchema()
 _WRITTEN = {"name": "title", "rating.rate": "ratingRate", "rating.count": "ratingCount"}
@@ -58,6 +58,46 @@ class Mutation:
     """What can be done to products."""
 
     @strawberry.mutation
+    def create_product(
+        self,
+        title: str,
+        price: float,
+        description: str | None = UNSET,
+        category: str | None = UNSET,
+        image: str | None = UNSET,
+        rating_rate: float | None = UNSET,
+        rating_count: int | None = UNSET,
+        sku: str | None = UNSET,
+        active: bool | None = UNSET,
+        stock_quantity: int | None = UNSET,
+    ) -> QueuedWrite:
+        """Have a product created: answered at once, and not lost, but written a moment later."""
+        texts = given(name=title, description=description, category=category, image=image)
+        others = given(price=price, active=active, stock_quantity=stock_quantity)
+        return QueuedWrite.of(queueing.create(_new(texts | others | wanted(sku=sku), rating_rate, rating_count)))
+
+    @strawberry.mutation
+    def update_product(
+        self,
+        product_id: ID,
+        title: str | None = UNSET,
+        price: float | None = UNSET,
+        description: str | None = UNSET,
+        category: str | None = UNSET,
+        image: str | None = UNSET,
+        rating_rate: float | None = UNSET,
+        rating_count: int | None = UNSET,
+        sku: str | None = UNSET,
+        active: bool | None = UNSET,
+        stock_quantity: int | None = UNSET,
+    ) -> QueuedWrite:
+        """Have a product changed: answered at once, and not lost, but written a moment later."""
+        texts = given(name=title, description=description, category=category, image=image)
+        others = given(price=price, active=active, stock_quantity=stock_quantity)
+        changes = _changes(texts | others | given(sku=sku), rating_rate, rating_count)
+        return QueuedWrite.of(queueing.update(product_id, changes))
+
+    @strawberry.mutation
     def create_product_sync(
         self,
         title: str,
@@ -73,9 +113,9 @@ class Mutation:
     ) -> ProductPayload:
         """Create a product; without a `sku` it gets `SKU-<number>`."""
         texts = given(name=title, description=description, category=category, image=image)
-        fields = {**texts, **given(price=price, active=active, stock_quantity=stock_quantity), **wanted(sku=sku)}
-        fields |= _rating(rating_rate, rating_count)
-        return ProductPayload(product=Product.of(service.create(loaded(_NEW, fields, _WRITTEN))))
+        others = given(price=price, active=active, stock_quantity=stock_quantity)
+        fields = _new(texts | others | wanted(sku=sku), rating_rate, rating_count)
+        return ProductPayload(product=Product.of(service.create(fields)))
 
     @strawberry.mutation
     def update_product_sync(
@@ -94,10 +134,9 @@ class Mutation:
         version: int | None = UNSET,
     ) -> ProductPayload:
         """Change the given fields of a product; with `version`, only if it is still that one."""
-        texts = given(name=title, description=description, category=category, image=image, sku=sku)
-        fields = {**texts, **given(price=price, active=active, stock_quantity=stock_quantity)}
-        changes = loaded(_CHANGES, {**fields, **_rating(rating_rate, rating_count)}, _WRITTEN)
-        changes = _without_ungiven(changes, rating_rate=rating_rate, rating_count=rating_count)
+        texts = given(name=title, description=description, category=category, image=image)
+        others = given(price=price, active=active, stock_quantity=stock_quantity)
+        changes = _changes(texts | others | given(sku=sku), rating_rate, rating_count)
         product = service.get_by_reference(product_id)
         versions = set(wanted(version=version).values()) or None
         return ProductPayload(product=Product.of(service.update(product.id, changes, versions)))
@@ -109,11 +148,17 @@ class Mutation:
         return Done(success=True, message=f"Product {product_id} deleted")
 
 
+def _new(fields: dict[str, Any], rate: Any, count: Any) -> dict[str, Any]:
+    return loaded(_NEW, {**fields, **_rating(rate, count)}, _WRITTEN)
+
+
+def _changes(fields: dict[str, Any], rate: Any, count: Any) -> dict[str, Any]:
+    """Half a rating changes that half only."""
+    changes = loaded(_CHANGES, {**fields, **_rating(rate, count)}, _WRITTEN)
+    ungiven = {name for name, value in {"rating_rate": rate, "rating_count": count}.items() if value is UNSET}
+    return {name: value for name, value in changes.items() if name not in ungiven}
+
+
 def _rating(rate: Any, count: Any) -> dict[str, Any]:
     parts = given(rate=rate, count=count)
     return {"rating": {"rate": None, "count": None, **parts}} if parts else {}
-
-
-def _without_ungiven(changes: dict[str, Any], **arguments: Any) -> dict[str, Any]:
-    """Half a rating changes that half only."""
-    return {name: value for name, value in changes.items() if arguments.get(name) is not UNSET}

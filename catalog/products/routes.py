@@ -6,7 +6,7 @@ from typing import Any
 from flask import Response, url_for
 
 from catalog.http import Blueprint, copy_answer, etag, is_current, wanted_versions
-from catalog.products import bulk_delete, reads, schemas, service
+from catalog.products import bulk_delete, reads, schemas, service, writes
 from catalog.products.models import Product
 
 blueprint = Blueprint("products", __name__, url_prefix="/api/v1/products", description="The products of the catalog.")
@@ -49,6 +49,18 @@ def create_product(fields: dict[str, Any]) -> Any:
 def get_stats() -> Any:
     """Count the products"""
     return service.stats()
+
+
+@blueprint.get("/writes")
+@blueprint.arguments(schemas.ProductWriteQuerySchema, location="query")
+@blueprint.response(200, schemas.ProductWritePageSchema)
+def list_writes(query: dict[str, Any]) -> Any:
+    """List queued writes
+
+    What GraphQL's `createProduct` and `updateProduct` were answered for, the latest first; `state=failed` is what could
+    not be made. Each is a job, to be watched, cancelled and retried under `/api/v1/jobs/{id}`.
+    """
+    return writes.page(**query)
 
 
 @blueprint.get("/<uuid:product_id>")

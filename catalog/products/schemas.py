@@ -8,10 +8,11 @@ from typing import Any
 import marshmallow as ma
 from marshmallow import fields, validate
 
-from catalog.fields import Boolean, Integer, Number, Text, utc
+from catalog.fields import Boolean, Integer, Moment, Number, Text, utc
 from catalog.products.models import MAX_INTEGER, PRICE_BELOW
 
 IMAGE = re.compile(r"https?://[^\s/?#.][^\s]*", re.ASCII | re.IGNORECASE)
+WRITE_STATES = ("queued", "done", "failed")
 SORTS = ("created_at", "number", "sku", "name", "price")
 
 
@@ -174,6 +175,40 @@ class DeleteAllQuerySchema(ma.Schema):
     """A guard against deleting more than one meant to."""
 
     expected_count = fields.Integer(validate=validate.Range(min=0))
+
+
+class ProductWriteSchema(ma.Schema):
+    """A write that was answered for before it was made. `id` is its job's."""
+
+    id = fields.UUID(required=True)
+    product_id = fields.UUID(required=True)
+    kind = fields.String(required=True, validate=validate.OneOf(["create", "update"]))
+    fields_ = fields.Dict(data_key="fields", attribute="fields", required=True, metadata={"example": {"name": "Lamp"}})
+    state = fields.String(required=True, validate=validate.OneOf(WRITE_STATES))
+    attempts = fields.Integer(required=True, metadata={"description": "How often it was put off"})
+    code = fields.String(required=True, allow_none=True, metadata={"example": "conflict"})
+    error = fields.String(required=True, allow_none=True)
+    errors = fields.List(fields.Dict(), required=True, allow_none=True)
+    created_at = Moment(required=True)
+    finished_at = Moment(required=True, allow_none=True)
+
+
+class ProductWritePageSchema(ma.Schema):
+    """One page of queued writes."""
+
+    items = fields.List(fields.Nested(ProductWriteSchema), required=True)
+    total = fields.Integer(required=True)
+    limit = fields.Integer(required=True)
+    offset = fields.Integer(required=True)
+    has_more = fields.Boolean(required=True)
+
+
+class ProductWriteQuerySchema(ma.Schema):
+    """Which queued writes, and which page of them."""
+
+    state = fields.String(load_default=None, validate=validate.OneOf(WRITE_STATES))
+    limit = fields.Integer(load_default=20, validate=validate.Range(1, 100))
+    offset = fields.Integer(load_default=0, validate=validate.Range(0, 1_000_000))
 
 
 class SubmittedSchema(ma.Schema):

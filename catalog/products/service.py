@@ -12,7 +12,7 @@ from catalog.cache import invalidate
 from catalog.database import transaction
 from catalog.errors import Conflict, NotFound, PreconditionFailed, ValidationFailed, field_error
 from catalog.extensions import db
-from catalog.products import bulk_delete, events, listing
+from catalog.products import bulk_delete, events, listing, writes
 from catalog.products.models import MAX_INTEGER, SKU_UNIQUE, Product, sku_key
 from catalog.tasks import service as tasks
 from catalog.webhooks import service as webhooks
@@ -23,6 +23,10 @@ as_json = events.as_json  # for features that write products by the thousand
 DELETION_JOB = bulk_delete.JOB  # this and the next two for the jobs API
 deletion_statuses = bulk_delete.statuses
 cancel_deletion = bulk_delete.cancel
+WRITES_JOB = writes.JOB  # and these
+write_statuses = writes.statuses
+retry_write = writes.retry
+cancel_write = writes.cancel
 
 
 def get(product_id: uuid.UUID) -> Product:
@@ -39,7 +43,7 @@ def get_by_sku(sku: str) -> Product:
 
 def get_by_reference(reference: str) -> Product:
     """Return a product by its number or its UUID, whichever the text is, as PostgreSQL has it now. Raises NotFound."""
-    statement = select(Product).where(_refers(reference))
+    statement = select(Product).where(refers(reference))
     return _found(db.session.scalar(statement, execution_options={"populate_existing": True}))
 
 
@@ -120,7 +124,8 @@ def _by_sku(sku: str) -> Any:
     return select(Product).where(sku_key(Product.sku) == sku_key(sku))
 
 
-def _refers(reference: str) -> Any:
+def refers(reference: str) -> Any:
+    """Return the SQL condition that a product has this number or this UUID, whichever the text is."""
     if reference.isascii() and reference.isdecimal():
         return Product.number == min(int(reference[:20]), MAX_INTEGER + 1)
     try:

@@ -4,6 +4,7 @@ EVENTS = (
     "product.created",
     "product.updated",
     "product.deleted",
+    "product.write_failed",
     "products.deleted_all",
     "import.started",
     "import.completed",

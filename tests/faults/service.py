@@ -134,10 +134,10 @@ class Service:
 
 
 @contextlib.contextmanager
-def running(folder: Path, wsgi: str = "wsgi:app") -> Iterator[Service]:
+def running(folder: Path, wsgi: str = "wsgi:app", kind: type[Service] = Service) -> Iterator[Service]:
     """Run the service; it is gone afterwards."""
     folder.chmod(0o711)  # PostgreSQL's account must get through to its data
-    service = Service(folder, wsgi)
+    service = kind(folder, wsgi)
     try:
         service.start()
         yield service

@@ -67,7 +67,7 @@ def play(
             requests.post(f"{service.url}/api/v1/webhooks", json=hook, timeout=5).raise_for_status()
         with Load(f"{service.url}/api/v1/products").applied() as load:
             for _ in range(ROUNDS):
-                _strike_for(service, SECONDS, chance)
+                strike_for(service, SECONDS, chance)
             service.mend()
         service.mend()
         (settled or _until_delivered)(service, [one, two])
@@ -81,7 +81,8 @@ def play(
         )
 
 
-def _strike_for(service: Service, seconds: float, chance: random.Random) -> None:
+def strike_for(service: Service, seconds: float, chance: random.Random) -> None:
+    """Kill something about every second, and start what is down."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         time.sleep(chance.uniform(*PAUSE))  # the faults' own rhythm, no wait for anything
