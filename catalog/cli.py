@@ -73,6 +73,7 @@ VERBS = (
     develop.test_verbose,
     develop.test_debug,
     develop.test_faults,
+    develop.test_browser,
     develop.lint,
     develop.bench,
     develop.shell,

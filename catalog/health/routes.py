@@ -13,7 +13,7 @@ blueprint = Blueprint("health", __name__)
 @blueprint.get("/")
 def root() -> Response:
     """Say what this is and where its documentation lies."""
-    return jsonify(service="catalog", status="ok", docs=url_for("api-docs.openapi_json"))
+    return jsonify(service="catalog", status="ok", docs=url_for("api_docs.swagger_ui"))
 
 
 @blueprint.get("/health")
