@@ -4,7 +4,7 @@ from typing import Any
 
 from flask import Flask
 
-from catalog import __version__, cache, config, errors, hotpath, http, logs, metrics
+from catalog import __version__, cache, config, errors, hotpath, http, logs, metrics, openapi
 from catalog.extensions import db, migrate
 
 
@@ -74,10 +74,10 @@ def _register_features(app: Flask) -> None:
     from catalog.tasks.routes import blueprint as tasks
     from catalog.webhooks.routes import blueprint as webhooks
 
-    for pages in (health, api_docs, short_docs):
+    for pages in (api_docs, short_docs):
         app.register_blueprint(pages)
     app.cli.add_command(webhook_commands)
-    api = http.Api(app)
-    for blueprint in (products, shop, imports, webhooks, tasks, jobs, celery, graphql):
+    api = openapi.Api(app)
+    for blueprint in (products, shop, imports, webhooks, tasks, jobs, celery, graphql, health):
         api.register_blueprint(blueprint)
     api.register_blueprint(tasks, name="python_tasks", url_prefix="/api/python/v1/tasks")

@@ -21,11 +21,12 @@ blueprint = Blueprint(
 
 JSON = "application/json"
 GRAPHQL_JSON = "application/graphql-response+json"
+_ANSWER = {"data": {"allProducts": [{"title": "Desk lamp", "price": 39.9}]}}
 
 
 @blueprint.post("")
 @blueprint.arguments(RequestSchema)
-@blueprint.response(200, AnswerSchema)
+@blueprint.response(200, AnswerSchema, example=_ANSWER)
 def post_operation(asked: dict[str, Any]) -> Response:
     """Run a GraphQL operation
 
@@ -36,7 +37,7 @@ def post_operation(asked: dict[str, Any]) -> Response:
 
 @blueprint.get("")
 @blueprint.arguments(GetSchema, location="query")
-@blueprint.response(200, AnswerSchema)
+@blueprint.response(200, AnswerSchema, example=_ANSWER)
 @blueprint.problem(405, "A mutation, which must be sent with POST")
 def get_operation(asked: dict[str, Any]) -> Response:
     """Run a GraphQL query

@@ -6,6 +6,7 @@ from flask import url_for
 
 from catalog.http import Blueprint
 from catalog.jobs import schemas, service
+from catalog.openapi import LOCATION
 
 jobs = Blueprint("jobs", __name__, url_prefix="/api/v1/jobs", description="Background jobs and workers.")
 celery = Blueprint("celery", __name__, url_prefix="/api/v1/celery", description="The same, as Celery services have it.")
@@ -40,7 +41,7 @@ def list_jobs(query: dict[str, Any]) -> Any:
 @celery.post("/test")
 @jobs.post("/test")
 @jobs.arguments(schemas.TestJobSchema)
-@jobs.response(202, schemas.SubmittedJobSchema)
+@jobs.response(202, schemas.SubmittedJobSchema, headers=LOCATION)
 @jobs.problem(503, "The queue does not answer")
 def submit_test_job(wanted: dict[str, Any]) -> Any:
     """Submit a test job
@@ -87,5 +88,8 @@ def cancel_job(job_id: str) -> Any:
 @jobs.problem(409, "It did not fail")
 @jobs.problem(503, "The queue does not answer")
 def retry_job(job_id: str) -> Any:
-    """Run a failed or stopped job again"""
+    """Run a failed or stopped job again
+
+    From its start, with what it was given then, under the same id.
+    """
     return service.retry(job_id)

@@ -7,6 +7,7 @@ from typing import Any
 import marshmallow as ma
 from marshmallow import fields, validate
 
+from catalog.examples import ID
 from catalog.fields import Boolean, Integer, Text, utc
 from catalog.webhooks import signing
 from catalog.webhooks.events import EVENTS, SUBSCRIPTIONS
@@ -70,32 +71,39 @@ def _standard_form(secret: str) -> None:
         raise ma.ValidationError(str(error)) from error
 
 
+_URL = {"example": "https://hooks.example.com/catalog"}
+_EVENTS = {"example": ["product.*", "import.completed"]}
+
+
 class WebhookFields(ma.Schema):
     """The fields that a client may write."""
 
-    url = Text(validate=validate.Length(1, 500), metadata={"example": "https://hooks.example.com/catalog"})
+    url = Text(validate=validate.Length(1, 500), metadata=_URL)
     events = fields.List(
         fields.String(validate=_known(SUBSCRIPTIONS)),
         validate=validate.Length(1, len(SUBSCRIPTIONS)),
-        metadata={"example": ["product.*", "import.completed"]},
+        metadata=_EVENTS,
     )
     is_active = Boolean()
     description = Text(allow_none=True, validate=validate.Length(max=1_000))
     headers = Headers(metadata={"example": {"X-Team": "warehouse"}})
-    retry_count = Integer(validate=validate.Range(0, 10), metadata={"description": "Quick retries"})
+    retry_count = Integer(validate=validate.Range(0, 10), metadata={"description": "Quick retries", "example": 3})
     durable = Boolean(metadata={"description": "Whether retries go on for days after the quick ones"})
-    timeout_seconds = Integer(validate=validate.Range(1, 60), metadata={"description": "Limit of a whole attempt"})
+    timeout_seconds = Integer(
+        validate=validate.Range(1, 60), metadata={"description": "Limit of a whole attempt", "example": 30}
+    )
     secret = Text(load_only=True, allow_none=True, validate=secret_rules())
 
 
 class WebhookCreateSchema(WebhookFields):
     """A new webhook."""
 
-    url = Text(required=True, validate=validate.Length(1, 500))
+    url = Text(required=True, validate=validate.Length(1, 500), metadata=_URL)
     events = fields.List(
         fields.String(validate=_known(SUBSCRIPTIONS)),
         required=True,
         validate=validate.Length(1, len(SUBSCRIPTIONS)),
+        metadata=_EVENTS,
     )
 
 
@@ -109,8 +117,8 @@ class WebhookSchema(WebhookFields):
     id = fields.UUID(required=True)
     has_secret = fields.Boolean(required=True)
     last_error = fields.String(required=True, allow_none=True)
-    success_count = fields.Integer(required=True)
-    failure_count = fields.Integer(required=True)
+    success_count = fields.Integer(required=True, metadata={"example": 41})
+    failure_count = fields.Integer(required=True, metadata={"example": 1})
     last_triggered_at = _moment("last_triggered_at")
     failing_since = _moment("failing_since")
     created_at = _moment("created_at")
@@ -148,10 +156,10 @@ class TestResultSchema(ma.Schema):
 
     __test__ = False
 
-    success = fields.Function(lambda result: result.error is None, metadata={"type": "boolean"})
-    status_code = fields.Integer(required=True, allow_none=True)
-    response_time_ms = fields.Integer(attribute="milliseconds", required=True)
-    response_body = fields.String(attribute="body", required=True)
+    success = fields.Function(lambda result: result.error is None, metadata={"type": "boolean", "example": True})
+    status_code = fields.Integer(required=True, allow_none=True, metadata={"example": 200})
+    response_time_ms = fields.Integer(attribute="milliseconds", required=True, metadata={"example": 35})
+    response_body = fields.String(attribute="body", required=True, metadata={"example": "ok"})
     error = fields.String(required=True, allow_none=True)
 
 
@@ -179,12 +187,15 @@ class LogSchema(ma.Schema):
     id = fields.UUID(required=True)
     webhook_id = fields.UUID(required=True)
     delivery_id = fields.UUID(required=True)
-    event = fields.String(required=True)
-    payload = fields.Raw(required=True, metadata={"type": ["object", "null"]})
-    attempt = fields.Integer(required=True)
-    status_code = fields.Integer(required=True, allow_none=True)
+    event = fields.String(required=True, metadata={"example": "product.deleted"})
+    payload = fields.Raw(
+        required=True,
+        metadata={"type": ["object", "null"], "example": {"id": ID, "sku": "LAMP-001", "name": "Desk lamp"}},
+    )
+    attempt = fields.Integer(required=True, metadata={"example": 1})
+    status_code = fields.Integer(required=True, allow_none=True, metadata={"example": 200})
     response_body = fields.String(required=True, allow_none=True)
-    response_time_ms = fields.Integer(required=True)
+    response_time_ms = fields.Integer(required=True, metadata={"example": 35})
     error = fields.String(required=True, allow_none=True)
     created_at = _moment("created_at")
 
@@ -213,9 +224,9 @@ class DeliverySchema(ma.Schema):
     id = fields.UUID(required=True)
     webhook_id = fields.UUID(required=True)
     event_id = fields.UUID(required=True)
-    event = fields.String(required=True, allow_none=True)
-    status = fields.String(required=True)
-    attempts = fields.Integer(required=True)
+    event = fields.String(required=True, allow_none=True, metadata={"example": "product.deleted"})
+    status = fields.String(required=True, metadata={"example": DELIVERED})
+    attempts = fields.Integer(required=True, metadata={"example": 1})
     queued_at = _moment("queued_at")
     next_attempt_at = fields.Function(
         lambda row: utc(row.due_at) if row.due_at and row.status == PENDING else None,
@@ -247,7 +258,7 @@ class SubmittedReplaySchema(ma.Schema):
 
     task_id = fields.UUID(required=True)
     status = fields.String(required=True, metadata={"example": "submitted"})
-    message = fields.String(required=True)
+    message = fields.String(required=True, metadata={"example": "Replay submitted"})
 
 
 class ReplayStatusSchema(ma.Schema):
@@ -255,8 +266,8 @@ class ReplayStatusSchema(ma.Schema):
 
     task_id = fields.UUID(attribute="id", required=True)
     webhook_id = fields.UUID(required=True)
-    status = fields.String(attribute="state", required=True)
-    queued = fields.Integer(required=True)
+    status = fields.String(attribute="state", required=True, metadata={"example": "completed"})
+    queued = fields.Integer(required=True, metadata={"example": 12})
 
 
 class RotateSchema(ma.Schema):
@@ -280,21 +291,21 @@ class WebhookStatsSchema(ma.Schema):
     """One webhook's figures of the last day: percent and milliseconds."""
 
     webhook_id = fields.UUID(required=True)
-    url = fields.String(required=True)
+    url = fields.String(required=True, metadata=_URL)
     is_active = fields.Boolean(required=True)
-    attempts = fields.Integer(required=True)
-    successes = fields.Integer(required=True)
-    failures = fields.Integer(required=True)
-    pending = fields.Integer(required=True)
-    success_rate = fields.Float(required=True, allow_none=True)
-    p50_ms = fields.Float(required=True, allow_none=True)
-    p95_ms = fields.Float(required=True, allow_none=True)
+    attempts = fields.Integer(required=True, metadata={"example": 42})
+    successes = fields.Integer(required=True, metadata={"example": 41})
+    failures = fields.Integer(required=True, metadata={"example": 1})
+    pending = fields.Integer(required=True, metadata={"example": 0})
+    success_rate = fields.Float(required=True, allow_none=True, metadata={"example": 97.6})
+    p50_ms = fields.Float(required=True, allow_none=True, metadata={"example": 21.5})
+    p95_ms = fields.Float(required=True, allow_none=True, metadata={"example": 88.0})
 
 
 class WebhooksStatsSchema(ma.Schema):
     """The figures of the last hours, in all and for each webhook."""
 
-    hours = fields.Integer(required=True)
-    attempts = fields.Integer(required=True)
-    success_rate = fields.Float(required=True, allow_none=True)
+    hours = fields.Integer(required=True, metadata={"example": 24})
+    attempts = fields.Integer(required=True, metadata={"example": 42})
+    success_rate = fields.Float(required=True, allow_none=True, metadata={"example": 97.6})
     webhooks = fields.List(fields.Nested(WebhookStatsSchema), required=True)
