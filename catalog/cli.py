@@ -74,6 +74,7 @@ VERBS = (
     develop.test_debug,
     develop.test_faults,
     develop.test_browser,
+    develop.test_api,
     develop.lint,
     develop.bench,
     develop.shell,

@@ -1,8 +1,9 @@
 """What all routes share: strict JSON bodies, errors by field, paging and entity tags."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from decimal import Decimal
+from functools import wraps
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import flask_smorest
@@ -122,11 +123,13 @@ class Blueprint(flask_smorest.Blueprint):
         super().__init__(*args, **kwargs)
         self._prepare_doc_cbks.append(lambda doc, *_, **__: openapi.complete(doc, needs_servers))
 
-    def arguments(self, schema: Any, *, location: str = "json", example: Any = None, **kwargs: Any) -> Any:
+    def arguments(self, schema: Any, *, location: str = "json", required: bool = True, **kwargs: Any) -> Any:
         """Load the body (or `location`) through a schema; the example is made from it where none is given."""
-        if location == "json" and example is None:
-            example = examples.of_request(schema)
-        return super().arguments(schema, location=location, example=example, **kwargs)
+        if location != "json":
+            return super().arguments(schema, location=location, **kwargs)
+        kwargs.setdefault("example", examples.of_request(schema))
+        load = super().arguments(schema, required=required, **kwargs)
+        return (lambda view: _with_body(load(view))) if required else load
 
     def response(self, status_code: int, schema: Any = None, *, example: Any = None, **kwargs: Any) -> Any:
         """Answer through a schema; the example is made from it where none is given."""
@@ -148,6 +151,18 @@ class Blueprint(flask_smorest.Blueprint):
         )
 
 
+def _with_body(view: Callable[..., Any]) -> Callable[..., Any]:
+    """Refuse a request without any body, which would else be taken for one that changes nothing."""
+
+    @wraps(view)
+    def checked(*args: Any, **kwargs: Any) -> Any:
+        if not (request.content_length or request.is_json or "Transfer-Encoding" in request.headers):
+            raise BadRequest("Send a body as Content-Type: application/json.")
+        return view(*args, **kwargs)
+
+    return checked
+
+
 def _example(schema: Any, given: Any) -> Any:
     is_schema = isinstance(schema, ma.Schema) or (isinstance(schema, type) and issubclass(schema, ma.Schema))
     return examples.of_answer(schema) if given is None and is_schema else given
@@ -165,7 +180,7 @@ def wanted_versions() -> set[int] | None:
     tags = request.if_match
     if tags.star_tag:
         return None
-    return {int(tag) for tag in tags.as_set() if tag.isdecimal() and len(tag) < 10}
+    return {int(tag) for tag in tags.as_set() if tag and tag.isdecimal() and len(tag) < 10}  # `""` is read as None
 
 
 def is_current(version: int) -> bool:

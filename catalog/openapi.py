@@ -99,8 +99,10 @@ class Api(flask_smorest.Api):
 
 
 def _exact(_: OpenAPIConverter, field: ma.fields.Field[Any], ret: dict[str, Any]) -> dict[str, Any]:
-    """Tell limits that are excluded, and how exact a number may be."""
-    found: dict[str, Any] = {"multipleOf": float(10**-field.places)} if isinstance(field, Number) else {}
+    """Tell limits that are excluded, how exact a number may be, and what the names in an object may be."""
+    found = {name: rule for name, rule in field.metadata.items() if name == "propertyNames"}
+    if isinstance(field, Number):
+        found["multipleOf"] = float(10**-field.places)
     for rule in field.validators:
         if isinstance(rule, validate.Range):
             if rule.min is not None and not rule.min_inclusive:

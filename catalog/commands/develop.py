@@ -56,6 +56,16 @@ def test_browser(arguments: tuple[str, ...]) -> None:
     _pytest(["-n", "0", "tests/browser", *arguments])
 
 
+@click.command("test-api", context_settings=PASS_ON)
+@click.option("--long", is_flag=True, help="At least 20,000 cases, in place of 90 s.")
+@ARGUMENTS
+def test_api(long: bool, arguments: tuple[str, ...]) -> None:
+    """Hold the running service against its own document with schemathesis; arguments are pytest's."""
+    if long:
+        os.environ["CATALOG_SCHEMATHESIS_CASES"] = "20000"
+    _pytest(["-n", "0", "-s", "tests/conformance", *arguments])
+
+
 @click.command()
 def lint() -> None:
     """Check style, format and types: ruff and mypy."""

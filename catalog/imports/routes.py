@@ -20,7 +20,7 @@ _FORM: dict[str, Any] = {
         "mode": {"type": "string", "enum": ["upsert", "create_only", "update_only"], "default": "upsert"},
         "on_error": {"type": "string", "enum": ["skip", "abort"], "default": "skip"},
         "empty": {"type": "string", "enum": ["keep", "clear"], "default": "keep"},
-        "delimiter": {"type": "string", "description": "One of , ; tab | (else sniffed)"},
+        "delimiter": {"type": "string", "enum": [",", ";", "\t", "|", "tab", "\\t"], "description": "Else sniffed"},
         "events": {"type": "string", "enum": ["summary", "per_product", "none"], "default": "summary"},
         "encoding": {"type": "string", "description": "For files that are not UTF-8 and have no byte order mark"},
     },

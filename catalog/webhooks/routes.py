@@ -80,7 +80,7 @@ def delete_webhook(webhook_id: uuid.UUID) -> None:
 
 
 @blueprint.post("/<uuid:webhook_id>/test")
-@blueprint.arguments(schemas.TestSchema)
+@blueprint.arguments(schemas.TestSchema, required=False)
 @blueprint.response(200, schemas.TestResultSchema)
 @blueprint.problem(404, "No such webhook")
 def test_webhook(fields: dict[str, Any], webhook_id: uuid.UUID) -> Any:

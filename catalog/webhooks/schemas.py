@@ -8,7 +8,7 @@ import marshmallow as ma
 from marshmallow import fields, validate
 
 from catalog.examples import ID
-from catalog.fields import Boolean, Integer, Text, utc
+from catalog.fields import Boolean, Integer, Moment, Text, utc
 from catalog.webhooks import signing
 from catalog.webhooks.events import EVENTS, SUBSCRIPTIONS
 from catalog.webhooks.models import DELIVERED, FAILED, PENDING
@@ -16,6 +16,8 @@ from catalog.webhooks.models import DELIVERED, FAILED, PENDING
 MAX_HEADERS = 20
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
 _HEADER_VALUE = re.compile(r"[!-~]([ -~\t]{0,998}[!-~])?")
+_NAME_SHOWN = {"pattern": f"^{_HEADER_NAME.pattern}$"}
+_VALUE_SHOWN = {"pattern": f"^{_HEADER_VALUE.pattern}$"}
 _RESERVED = {"connection", "content-length", "content-type", "expect", "host", "keep-alive", "te", "trailer"}
 _RESERVED |= {"transfer-encoding", "upgrade", "user-agent"}
 _RESERVED_BEGINNINGS = ("x-webhook-", "webhook-", "proxy-")
@@ -37,7 +39,8 @@ class Headers(fields.Dict):
     """Headers of the user's own: none with a line break, none of those that we or HTTP itself set."""
 
     def __init__(self, **kwargs: Any):
-        super().__init__(keys=fields.String(), values=fields.String(), **kwargs)
+        super().__init__(keys=fields.String(), values=fields.String(metadata=_VALUE_SHOWN), **kwargs)
+        self.metadata = {**self.metadata, "maxProperties": MAX_HEADERS, "propertyNames": _NAME_SHOWN}
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> dict[str, str]:
         headers: dict[str, str] = super()._deserialize(value, *args, **kwargs)  # type: ignore[no-untyped-call]
@@ -71,7 +74,7 @@ def _standard_form(secret: str) -> None:
         raise ma.ValidationError(str(error)) from error
 
 
-_URL = {"example": "https://hooks.example.com/catalog"}
+_URL = {"format": "uri", "example": "https://hooks.example.com/catalog"}
 _EVENTS = {"example": ["product.*", "import.completed"]}
 
 
@@ -163,7 +166,7 @@ class TestResultSchema(ma.Schema):
     error = fields.String(required=True, allow_none=True)
 
 
-class _Aware(fields.AwareDateTime):
+class _Aware(Moment):
     def __init__(self, **kwargs: Any):
         super().__init__(default_timezone=UTC, **kwargs)
 
