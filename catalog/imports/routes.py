@@ -22,7 +22,7 @@ _FORM: dict[str, Any] = {
         "empty": {"type": "string", "enum": ["keep", "clear"], "default": "keep"},
         "delimiter": {"type": "string", "enum": [",", ";", "\t", "|", "tab", "\\t"], "description": "Else sniffed"},
         "events": {"type": "string", "enum": ["summary", "per_product", "none"], "default": "summary"},
-        "encoding": {"type": "string", "description": "For files that are not UTF-8 and have no byte order mark"},
+        "encoding": {"type": "string", "example": "utf-8", "description": "Else UTF-8, or what a byte order mark says"},
     },
 }
 _UPLOAD = {"schema": _FORM, "example": {"file": "sku,name,price\nLAMP-001,Desk lamp,39.9\n", "mode": "upsert"}}
