@@ -126,6 +126,7 @@ def get_product_by_sku(sku: str) -> Any:
 @blueprint.arguments(schemas.ProductBySkuSchema)
 @blueprint.response(200, schemas.ProductSchema)
 @blueprint.alt_response(201, schema=schemas.ProductSchema, description="Created")
+@blueprint.problem(404, "No such product, where `If-Match` is given")
 @blueprint.problem(412, "`If-Match` names another version")
 def put_product_by_sku(fields: dict[str, Any], sku: str) -> Any:
     """Create or change the product with a SKU
