@@ -51,7 +51,14 @@ def test_the_api_is_what_its_document_says(address, tmp_path):
     while rounds == 0 or cases < WANTED:
         cases += one_round(address, tmp_path, seed=rounds + 1)
         rounds += 1
+    assert served_from_the_cache(address), "no read was answered by the hot path"
     print(f"{cases:,} cases in {time.monotonic() - began:.0f} s, {rounds} rounds, 0 failures")
+
+
+def served_from_the_cache(address: str) -> int:
+    """Return how many reads were hits, which are answered before Flask."""
+    counted = requests.get(f"{address}/metrics", timeout=10).text
+    return int(float(re.search(r'catalog_cache_reads_total\{outcome="HIT"\} (\S+)', counted)[1]))
 
 
 def one_round(address: str, folder: Path, seed: int) -> int:

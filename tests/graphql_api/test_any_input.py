@@ -56,7 +56,7 @@ def test_any_bytes_are_answered(client, body, kind):
     sound(client.post("/graphql", data=body, content_type=kind))
 
 
-@QUICK
+@settings(QUICK, max_examples=60)
 @given(document=from_schema(print_schema(core), custom_scalars={"JSON": JSON_LITERALS, "DateTime": TIMES}))
 def test_any_operation_of_the_grammar_is_answered(client, document):
     sound(client.post("/graphql", json={"query": document}))
