@@ -27,6 +27,11 @@ _ANSWER = {"data": {"allProducts": [{"title": "Desk lamp", "price": 39.9}]}}
 @blueprint.post("")
 @blueprint.arguments(RequestSchema)
 @blueprint.response(200, AnswerSchema, example=_ANSWER)
+@blueprint.alt_response(200, schema=AnswerSchema, content_type=GRAPHQL_JSON, example=_ANSWER)
+@blueprint.problem(400, "It holds no operation")
+@blueprint.alt_response(
+    400, schema=AnswerSchema, content_type=GRAPHQL_JSON, description="It holds no operation, or one that was not run"
+)
 def post_operation(asked: dict[str, Any]) -> Response:
     """Run a GraphQL operation
 
@@ -38,6 +43,12 @@ def post_operation(asked: dict[str, Any]) -> Response:
 @blueprint.get("")
 @blueprint.arguments(GetSchema, location="query")
 @blueprint.response(200, AnswerSchema, example=_ANSWER)
+@blueprint.alt_response(200, schema=AnswerSchema, content_type=GRAPHQL_JSON, example=_ANSWER)
+@blueprint.alt_response(200, schema={"type": "string"}, content_type="text/html", example="<!doctype html>…")
+@blueprint.problem(400, "It holds no operation")
+@blueprint.alt_response(
+    400, schema=AnswerSchema, content_type=GRAPHQL_JSON, description="It holds no operation, or one that was not run"
+)
 @blueprint.problem(405, "A mutation, which must be sent with POST")
 def get_operation(asked: dict[str, Any]) -> Response:
     """Run a GraphQL query
