@@ -30,7 +30,7 @@ STAMPS = VENV / "installed"
 UNFINISHED = VENV / "installing"
 EMBEDDED = VENV / "embedded"
 
-TEST_VERBS = ("test", "test-verbose", "test-debug")
+TEST_VERBS = ("test", "test-verbose", "test-debug", "test-faults", "test-browser", "test-api")
 DEVELOPER_VERBS = (*TEST_VERBS, "lint", "bench")
 SERVER_SETTINGS = (("DATABASE_URL", "POSTGRES_HOST"), ("REDIS_URL", "REDIS_HOST"), ("CACHE_REDIS_URL", "REDIS_HOST"))
 # The wheels' binaries serve any Python; this is the newest one that both are published for.
@@ -71,6 +71,8 @@ def install(verb: str) -> None:
     files = ["requirements.txt"]
     if verb in DEVELOPER_VERBS and (ROOT / "requirements-dev.txt").exists():
         files.append("requirements-dev.txt")
+    if verb == "test-browser" and (ROOT / "requirements-browser.txt").exists():
+        files.append("requirements-browser.txt")
     for name in files:
         install_once(name, ROOT / name, lambda path: pip(["-r", str(path)], count(path)))
     if verb in TEST_VERBS or needs_servers():

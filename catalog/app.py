@@ -4,7 +4,7 @@ from typing import Any
 
 from flask import Flask
 
-from catalog import __version__, cache, config, errors, hotpath, http, logs, metrics
+from catalog import __version__, cache, config, errors, hotpath, http, logs, metrics, openapi
 from catalog.extensions import db, migrate
 
 
@@ -62,6 +62,8 @@ def _bind_extensions(app: Flask) -> None:
 
 
 def _register_features(app: Flask) -> None:
+    from catalog.api_docs.routes import blueprint as api_docs
+    from catalog.api_docs.routes import short as short_docs
     from catalog.commands.webhooks import webhooks as webhook_commands
     from catalog.graphql_api.routes import blueprint as graphql
     from catalog.health.routes import blueprint as health
@@ -72,9 +74,10 @@ def _register_features(app: Flask) -> None:
     from catalog.tasks.routes import blueprint as tasks
     from catalog.webhooks.routes import blueprint as webhooks
 
-    app.register_blueprint(health)
+    for pages in (api_docs, short_docs):
+        app.register_blueprint(pages)
     app.cli.add_command(webhook_commands)
-    api = http.Api(app)
-    for blueprint in (products, shop, imports, webhooks, tasks, jobs, celery, graphql):
+    api = openapi.Api(app)
+    for blueprint in (products, shop, imports, webhooks, tasks, jobs, celery, graphql, health):
         api.register_blueprint(blueprint)
     api.register_blueprint(tasks, name="python_tasks", url_prefix="/api/python/v1/tasks")

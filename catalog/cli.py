@@ -73,6 +73,8 @@ VERBS = (
     develop.test_verbose,
     develop.test_debug,
     develop.test_faults,
+    develop.test_browser,
+    develop.test_api,
     develop.lint,
     develop.bench,
     develop.shell,

@@ -129,18 +129,22 @@ def register(app: Flask) -> None:
     app.register_error_handler(Exception, _other_problem)
 
 
-_HTTP_CODES = {
+HTTP_CODES = {
     400: "bad_request",
     404: "not_found",
     405: "method_not_allowed",
     406: "not_acceptable",
     408: "request_timeout",
+    409: "conflict",
+    412: "precondition_failed",
     413: "too_large",
     414: "uri_too_long",
     415: "unsupported_media_type",
     416: "range_not_satisfiable",
     429: "too_many_requests",
     431: "headers_too_large",
+    503: "unavailable",
+    507: "storage_full",
 }
 
 
@@ -149,7 +153,7 @@ def _http_problem(exception: HTTPException) -> Response:
     if status < 400:
         return exception.get_response()  # type: ignore[return-value]  # a redirect, say
     error = CatalogError(exception.description or "")
-    error.status, error.code = status, _HTTP_CODES.get(status, f"http_{status}")
+    error.status, error.code = status, HTTP_CODES.get(status, f"http_{status}")
     # Only Allow, Retry-After and the like matter here; the HTML body and its headers do not.
     error.headers = {
         name: value

@@ -7,9 +7,15 @@ from typing import Any
 import marshmallow as ma
 from marshmallow import fields
 
+NO_NUL = r"^[^\x00]*$"
+NOT_BLANK = r"^[^\x00]*\S[^\x00]*$"  # and no NUL
+
 
 class Text(fields.String):
-    """A string without NUL, which PostgreSQL cannot keep."""
+    """A string without NUL, which PostgreSQL cannot keep; in the document the `pattern` of `metadata` says more."""
+
+    def __init__(self, **kwargs: Any):
+        super().__init__(**{**kwargs, "metadata": {"pattern": NO_NUL, **kwargs.get("metadata", {})}})
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> str:
         result = super()._deserialize(value, *args, **kwargs)

@@ -3,7 +3,7 @@
 import math
 import uuid
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, NewType
 
@@ -36,7 +36,10 @@ def _moment(value: Any) -> datetime:
     moment = datetime.fromisoformat(value)
     if moment.tzinfo is None:
         raise ValueError("A time needs its zone, e.g. Z")
-    return moment
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("In UTC this would be before the year 1 or after 9999") from None
 
 
 SCALARS: Mapping[object, ScalarDefinition] = {

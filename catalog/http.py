@@ -1,8 +1,9 @@
 """What all routes share: strict JSON bodies, errors by field, paging and entity tags."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from decimal import Decimal
+from functools import wraps
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import flask_smorest
@@ -13,6 +14,7 @@ from webargs import missing
 from webargs.flaskparser import FlaskParser
 from werkzeug.http import parse_etags
 
+from catalog import examples, openapi
 from catalog.cache import Copy
 from catalog.errors import BadRequest, TooLarge, UnsupportedMediaType, ValidationFailed, flatten
 
@@ -108,47 +110,62 @@ class Parser(FlaskParser):
         raise ValidationFailed(flatten(messages))
 
 
-class ErrorSchema(ma.Schema):
-    """One field's problem."""
-
-    field = ma.fields.String(required=True, metadata={"example": "price"})
-    message = ma.fields.String(required=True, metadata={"example": "Must be greater than 0."})
-    code = ma.fields.String(required=True, metadata={"example": "invalid"})
-
-
-class ProblemSchema(ma.Schema):
-    """RFC 9457 problem details, as every error is answered."""
-
-    type = ma.fields.String(required=True)
-    title = ma.fields.String(required=True)
-    status = ma.fields.Integer(required=True)
-    detail = ma.fields.String(required=True)
-    instance = ma.fields.String(required=True)
-    code = ma.fields.String(required=True)
-    request_id = ma.fields.String(required=True, allow_none=True)
-    errors = ma.fields.List(ma.fields.Nested(ErrorSchema))
-
-
 class Blueprint(flask_smorest.Blueprint):
-    """A blueprint whose `arguments()` are read by our parser, and whose errors are documented as problems."""
+    """A blueprint whose `arguments()` are read by our parser, and that documents what all operations share.
+
+    `needs_servers` is False for operations that answer without PostgreSQL and Redis.
+    """
 
     ARGUMENTS_PARSER = Parser()
     PAGINATION_HEADER_NAME = None
 
+    def __init__(self, *args: Any, needs_servers: bool = True, **kwargs: Any):
+        super().__init__(*args, **kwargs)
+        self._prepare_doc_cbks.append(lambda doc, *_, **__: openapi.complete(doc, needs_servers))
+
+    def arguments(self, schema: Any, *, location: str = "json", required: bool = True, **kwargs: Any) -> Any:
+        """Load the body (or `location`) through a schema; the example is made from it where none is given."""
+        if location != "json":
+            return super().arguments(schema, location=location, **kwargs)
+        kwargs.setdefault("example", examples.of_request(schema))
+        load = super().arguments(schema, required=required, **kwargs)
+        return (lambda view: _with_body(load(view))) if required else load
+
+    def response(self, status_code: int, schema: Any = None, *, example: Any = None, **kwargs: Any) -> Any:
+        """Answer through a schema; the example is made from it where none is given."""
+        return super().response(status_code, schema, example=_example(schema, example), **kwargs)
+
+    def alt_response(self, status_code: int, *args: Any, schema: Any = None, example: Any = None, **kwargs: Any) -> Any:
+        """Document another answer; the example is made from the schema where none is given."""
+        example = _example(schema, example)
+        return super().alt_response(status_code, *args, schema=schema, example=example, **kwargs)
+
     def problem(self, status: int, description: str) -> Any:
         """Document that an operation can end with this HTTP status."""
         return self.alt_response(
-            status, schema=ProblemSchema, content_type="application/problem+json", description=description
+            status,
+            schema=openapi.ProblemSchema,
+            content_type=openapi.PROBLEM,
+            description=description,
+            example=openapi.problem_example(status, description),
         )
 
 
-class Api(flask_smorest.Api):
-    """flask-smorest's API with our errors: its own handler would drop `Allow` from a 405."""
+def _with_body(view: Callable[..., Any]) -> Callable[..., Any]:
+    """Refuse a request without any body, which would else be taken for one that changes nothing."""
 
-    ERROR_SCHEMA = ProblemSchema
+    @wraps(view)
+    def checked(*args: Any, **kwargs: Any) -> Any:
+        if not (request.content_length or request.is_json or "Transfer-Encoding" in request.headers):
+            raise BadRequest("Send a body as Content-Type: application/json.")
+        return view(*args, **kwargs)
 
-    def _register_error_handlers(self) -> None:
-        """Leave errors to catalog.errors."""
+    return checked
+
+
+def _example(schema: Any, given: Any) -> Any:
+    is_schema = isinstance(schema, ma.Schema) or (isinstance(schema, type) and issubclass(schema, ma.Schema))
+    return examples.of_answer(schema) if given is None and is_schema else given
 
 
 def etag(version: int) -> str:
@@ -163,7 +180,7 @@ def wanted_versions() -> set[int] | None:
     tags = request.if_match
     if tags.star_tag:
         return None
-    return {int(tag) for tag in tags.as_set() if tag.isdecimal() and len(tag) < 10}
+    return {int(tag) for tag in tags.as_set() if tag and tag.isdecimal() and len(tag) < 10}  # `""` is read as None
 
 
 def is_current(version: int) -> bool:

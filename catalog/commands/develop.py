@@ -1,6 +1,7 @@
 """Verbs for working on the project."""
 
 import os
+import shutil
 import sys
 
 import click
@@ -9,6 +10,7 @@ from catalog import config
 from catalog.stack.errors import StackError
 
 PASS_ON = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": ["--help"]}
+CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 ARGUMENTS = click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 
 
@@ -43,6 +45,25 @@ def test_faults(long: bool, arguments: tuple[str, ...]) -> None:
     if long:
         os.environ |= {"CATALOG_FAULT_SECONDS": "60", "CATALOG_FAULT_ROUNDS": "10"}
     _pytest(["-n", "0", "tests/faults", *arguments])
+
+
+@click.command("test-browser", context_settings=PASS_ON)
+@ARGUMENTS
+def test_browser(arguments: tuple[str, ...]) -> None:
+    """Run the tests that open the pages in Chromium."""
+    if not any(map(shutil.which, CHROMIUM)):
+        raise StackError("There is no Chromium here. On Debian and Ubuntu: sudo apt install chromium")
+    _pytest(["-n", "0", "tests/browser", *arguments])
+
+
+@click.command("test-api", context_settings=PASS_ON)
+@click.option("--long", is_flag=True, help="At least 20,000 cases, in place of 90 s.")
+@ARGUMENTS
+def test_api(long: bool, arguments: tuple[str, ...]) -> None:
+    """Hold the running service against its own document with schemathesis; arguments are pytest's."""
+    if long:
+        os.environ["CATALOG_SCHEMATHESIS_CASES"] = "20000"
+    _pytest(["-n", "0", "-s", "tests/conformance", *arguments])
 
 
 @click.command()

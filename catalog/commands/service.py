@@ -119,7 +119,7 @@ def _say_ready(project: Project, seconds: float) -> None:
     click.echo(f"Ready after {seconds:.1f} s.\n")
     click.echo(f"  Catalog   {project.url}/")
     click.echo(f"  API       {project.url}/api/v1/products")
-    click.echo(f"  OpenAPI   {project.url}/api/openapi.json")
+    click.echo(f"  Docs      {project.url}/api/docs")
     click.echo(f"  Health    {project.url}/health/ready\n")
     click.echo("`python3 manage.py status` shows the processes, `logs -f` what they say, `stop` ends them.")
 

@@ -7,6 +7,8 @@ from marshmallow import fields
 
 from catalog.http import parse_json
 
+_QUERY = "query Cheapest($first: Int) { allProducts(first: $first) { title price } }"
+
 
 class RequestSchema(ma.Schema):
     """One operation. What other libraries add, `extensions` say, is left alone."""
@@ -14,8 +16,8 @@ class RequestSchema(ma.Schema):
     class Meta:
         unknown = ma.EXCLUDE
 
-    query = fields.String(required=True, metadata={"example": '{ product(productId: "1") { title price } }'})
-    variables = fields.Dict(keys=fields.String(), allow_none=True, metadata={"example": {}})
+    query = fields.String(required=True, metadata={"example": _QUERY})
+    variables = fields.Dict(keys=fields.String(), allow_none=True, metadata={"example": {"first": 1}})
     operation_name = fields.String(data_key="operationName", allow_none=True)
 
 
@@ -25,7 +27,7 @@ class GetSchema(ma.Schema):
     class Meta:
         unknown = ma.EXCLUDE
 
-    query = fields.String(metadata={"example": '{ product(productId: "1") { title price } }'})
+    query = fields.String(metadata={"example": "{ allProducts(first: 1) { title price } }"})
     variables = fields.String()
     operation_name = fields.String(data_key="operationName")
 
@@ -45,15 +47,15 @@ class ExtensionsSchema(ma.Schema):
 
     code = fields.String(required=True, metadata={"example": "not_found"})
     errors = fields.List(fields.Dict(), metadata={"description": "As in the REST API, by argument"})
-    request_id = fields.String()
+    request_id = fields.String(metadata={"description": "Where the fault is ours"})
 
 
 class GraphqlErrorSchema(ma.Schema):
     """One error."""
 
-    message = fields.String(required=True)
-    path = fields.List(fields.Raw())
-    locations = fields.List(fields.Dict())
+    message = fields.String(required=True, metadata={"example": "There is no such product."})
+    path = fields.List(fields.Raw(), metadata={"example": ["product"]})
+    locations = fields.List(fields.Dict(), metadata={"example": [{"line": 1, "column": 3}]})
     extensions = fields.Nested(ExtensionsSchema, required=True)
 
 

@@ -2,54 +2,85 @@
 
 from typing import Any
 
-from flask import Blueprint, Response, jsonify, url_for
+from flask import Response, url_for
 
 from catalog import metrics
-from catalog.health import service
+from catalog.health import schemas, service
+from catalog.http import Blueprint
+from catalog.openapi import RETRY_AFTER
 
-blueprint = Blueprint("health", __name__)
+blueprint = Blueprint(
+    "health", __name__, needs_servers=False, description="How the service is, for people, proxies and Prometheus."
+)
+
+_COUNTED = '# TYPE catalog_requests_total counter\ncatalog_requests_total{method="GET",status="200"} 7.0\n'
 
 
 @blueprint.get("/")
-def root() -> Response:
-    """Say what this is and where its documentation lies."""
-    return jsonify(service="catalog", status="ok", docs=url_for("api-docs.openapi_json"))
+@blueprint.response(200, schemas.RootSchema)
+def root() -> Any:
+    """Say what this is
+
+    And where its documentation lies.
+    """
+    return {"service": "catalog", "status": "ok", "docs": url_for("api_docs.swagger_ui")}
 
 
 @blueprint.get("/health")
-def health() -> tuple[Response, int]:
-    """Answer like /health/ready."""
+@blueprint.response(200, schemas.HealthSchema)
+@blueprint.alt_response(503, schema=schemas.HealthSchema, description="PostgreSQL is away", headers=RETRY_AFTER)
+def health() -> Any:
+    """Tell whether requests can be answered
+
+    The same as `/health/ready`.
+    """
     return _answer(service.readiness())
 
 
 @blueprint.get("/health/live")
-def live() -> Response:
-    """Answer without touching anything: the process runs."""
-    return jsonify(status="ok")
+@blueprint.response(200, schemas.LiveSchema)
+def live() -> Any:
+    """Tell whether the process runs
+
+    Touches nothing: a server that is away is no reason to start this one anew.
+    """
+    return {"status": "ok"}
 
 
 @blueprint.get("/health/ready")
-def ready() -> tuple[Response, int]:
-    """Answer 200 while PostgreSQL does, `degraded` without Redis; 503 otherwise."""
+@blueprint.response(200, schemas.HealthSchema)
+@blueprint.alt_response(503, schema=schemas.HealthSchema, description="PostgreSQL is away", headers=RETRY_AFTER)
+def ready() -> Any:
+    """Tell whether requests can be answered
+
+    200 while PostgreSQL answers, `degraded` without Redis; each dependency with its latency, and the age of the last
+    beats of the clock and of a worker.
+    """
     return _answer(service.readiness())
 
 
 @blueprint.get("/api/v1/hello")
-def hello() -> Response:
-    """Name the service, its version and environment, and whether the database answers."""
-    return jsonify(service.hello())
+@blueprint.response(200, schemas.HelloSchema)
+def hello() -> Any:
+    """Say hello
+
+    The service's name, version and environment, and whether the database answers.
+    """
+    return service.hello()
 
 
 @blueprint.get("/metrics")
-def show_metrics() -> Response:
-    """Answer what all processes of this server counted, for Prometheus."""
+@blueprint.response(200, {"type": "string"}, content_type="text/plain", example=_COUNTED)
+def show_metrics() -> Any:
+    """Read what was counted
+
+    By all processes of this server, in the text format of Prometheus.
+    """
     body, content_type = metrics.render()
     return Response(body, content_type=content_type)
 
 
-def _answer(report: dict[str, Any]) -> tuple[Response, int]:
-    response = jsonify(report)
+def _answer(report: dict[str, Any]) -> Any:
     if report["status"] == "unavailable":
-        response.headers["Retry-After"] = "5"
-        return response, 503
-    return response, 200
+        return report, 503, {"Retry-After": "5"}
+    return report

@@ -8,6 +8,9 @@ from marshmallow import fields, validate
 
 from catalog.imports.report import RAW_STATES, STATES
 
+_MESSAGE = {"type": "string", "example": "Import of products.csv submitted"}
+_ATTEMPTS = {"description": "Attempts since it last got further", "example": 1}
+
 
 class Time(fields.AwareDateTime):
     """A time as ISO 8601 in UTC with `Z`."""
@@ -21,7 +24,7 @@ class ImportSubmittedSchema(ma.Schema):
 
     task_id = fields.UUID(attribute="id", required=True)
     status = fields.Constant("submitted")
-    message = fields.Function(lambda imported: f"Import of {imported.filename} submitted", metadata={"type": "string"})
+    message = fields.Function(lambda imported: f"Import of {imported.filename} submitted", metadata=_MESSAGE)
     filename = fields.String(required=True, metadata={"example": "products.csv"})
 
 
@@ -36,7 +39,7 @@ class StatusSchema(ma.Schema):
     created = fields.Integer(required=True)
     updated = fields.Integer(required=True)
     errors = fields.Integer(required=True, metadata={"description": "How many rows were rejected"})
-    message = fields.String(required=True)
+    message = fields.String(required=True, metadata={"example": "1 of 1 rows"})
     error = fields.String(required=True, allow_none=True)
 
 
@@ -53,44 +56,49 @@ class RawProgressSchema(ma.Schema):
     created = fields.Integer(required=True)
     updated = fields.Integer(required=True)
     errors = fields.Integer(required=True)
-    message = fields.String(required=True)
+    message = fields.String(required=True, metadata={"example": "1 of 1 rows"})
     error = fields.String(required=True, allow_none=True)
 
 
 class ErrorDetailSchema(ma.Schema):
     """A row that was rejected."""
 
-    row = fields.Integer(required=True, metadata={"description": "The line it starts on; the header is line 1"})
-    field = fields.String(required=True)
-    code = fields.String(required=True)
-    error = fields.String(required=True)
-    data = fields.Dict(required=True, metadata={"description": "The row as it was, by column"})
+    row = fields.Integer(
+        required=True, metadata={"description": "The line it starts on; the header is line 1", "example": 3}
+    )
+    field = fields.String(required=True, metadata={"example": "price"})
+    code = fields.String(required=True, metadata={"example": "invalid"})
+    error = fields.String(required=True, metadata={"example": "Not a valid number."})
+    data = fields.Dict(
+        required=True,
+        metadata={"description": "The row as it was, by column", "example": {"sku": "LAMP-002", "price": "cheap"}},
+    )
 
 
 class SupersededSchema(ma.Schema):
     """A row whose SKU comes again further down in the file."""
 
-    row = fields.Integer(required=True)
-    sku = fields.String(required=True)
-    superseded_by = fields.Integer(required=True)
+    row = fields.Integer(required=True, metadata={"example": 2})
+    sku = fields.String(required=True, metadata={"example": "LAMP-001"})
+    superseded_by = fields.Integer(required=True, metadata={"example": 4})
 
 
 class OutcomeSchema(ma.Schema):
     """What an import did; the counts add up to the rows read."""
 
-    status = fields.String(required=True)
-    message = fields.String(required=True)
-    total_rows = fields.Integer(required=True)
-    processed_rows = fields.Integer(required=True)
+    status = fields.String(required=True, metadata={"example": "completed"})
+    message = fields.String(required=True, metadata={"example": "Imported 1 of 3 rows"})
+    total_rows = fields.Integer(required=True, metadata={"example": 3})
+    processed_rows = fields.Integer(required=True, metadata={"example": 3})
     created = fields.Integer(required=True)
     updated = fields.Integer(required=True)
-    unchanged = fields.Integer(required=True)
-    superseded = fields.Integer(required=True)
+    unchanged = fields.Integer(required=True, metadata={"example": 0})
+    superseded = fields.Integer(required=True, metadata={"example": 1})
     errors = fields.Integer(required=True)
     error = fields.String(required=True, allow_none=True)
     error_details = fields.List(fields.Nested(ErrorDetailSchema), required=True)
     superseded_details = fields.List(fields.Nested(SupersededSchema), required=True)
-    ignored_columns = fields.List(fields.String(), required=True)
+    ignored_columns = fields.List(fields.String(), required=True, metadata={"example": ["colour"]})
 
 
 class ResultSchema(ma.Schema):
@@ -105,25 +113,25 @@ class ImportSchema(ma.Schema):
     """Everything known about an import."""
 
     id = fields.UUID(required=True)
-    filename = fields.String(required=True)
-    size = fields.Integer(required=True)
-    options = fields.Dict(required=True)
+    filename = fields.String(required=True, metadata={"example": "products.csv"})
+    size = fields.Integer(required=True, metadata={"example": 120})
+    options = fields.Dict(required=True, metadata={"example": {"mode": "upsert", "on_error": "skip"}})
     encoding = fields.String(required=True, allow_none=True)
-    header = fields.List(fields.String(), required=True)
-    ignored_columns = fields.List(fields.String(), required=True)
-    state = fields.String(required=True)
+    header = fields.List(fields.String(), required=True, metadata={"example": ["sku", "name", "colour"]})
+    ignored_columns = fields.List(fields.String(), required=True, metadata={"example": ["colour"]})
+    state = fields.String(required=True, metadata={"example": "completed"})
     error = fields.String(required=True, allow_none=True)
     percent = fields.Integer(required=True)
-    total_rows = fields.Integer(required=True)
-    processed_rows = fields.Integer(required=True)
+    total_rows = fields.Integer(required=True, metadata={"example": 3})
+    processed_rows = fields.Integer(required=True, metadata={"example": 3})
     created = fields.Integer(required=True)
     updated = fields.Integer(required=True)
-    unchanged = fields.Integer(required=True)
-    superseded = fields.Integer(required=True)
-    rejected = fields.Integer(required=True)
+    unchanged = fields.Integer(required=True, metadata={"example": 0})
+    superseded = fields.Integer(required=True, metadata={"example": 1})
+    rejected = fields.Integer(required=True, metadata={"example": 1})
     superseded_details = fields.List(fields.Nested(SupersededSchema), required=True)
     cancel_requested = fields.Boolean(required=True)
-    attempts = fields.Integer(required=True, metadata={"description": "Attempts since it last got further"})
+    attempts = fields.Integer(required=True, metadata=_ATTEMPTS)
     created_at = Time(required=True)
     started_at = Time(required=True, allow_none=True)
     finished_at = Time(required=True, allow_none=True)

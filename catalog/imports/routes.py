@@ -8,6 +8,7 @@ from flask import Response, url_for
 from catalog.http import Blueprint
 from catalog.imports import answers, schemas, service
 from catalog.imports.upload import received
+from catalog.openapi import LOCATION
 
 blueprint = Blueprint("imports", __name__, url_prefix="/api/v1", description="Imports of product files.")
 
@@ -19,15 +20,18 @@ _FORM: dict[str, Any] = {
         "mode": {"type": "string", "enum": ["upsert", "create_only", "update_only"], "default": "upsert"},
         "on_error": {"type": "string", "enum": ["skip", "abort"], "default": "skip"},
         "empty": {"type": "string", "enum": ["keep", "clear"], "default": "keep"},
-        "delimiter": {"type": "string", "description": "One of , ; tab | (else sniffed)"},
-        "encoding": {"type": "string", "description": "For files that are not UTF-8 and have no byte order mark"},
+        "delimiter": {"type": "string", "enum": [",", ";", "\t", "|", "tab", "\\t"], "description": "Else sniffed"},
+        "events": {"type": "string", "enum": ["summary", "per_product", "none"], "default": "summary"},
+        "encoding": {"type": "string", "example": "utf-8", "description": "Else UTF-8, or what a byte order mark says"},
     },
 }
+_UPLOAD = {"schema": _FORM, "example": {"file": "sku,name,price\nLAMP-001,Desk lamp,39.9\n", "mode": "upsert"}}
+_REJECTED = "_line,_field,_error,sku,name,price\n3,price,Not a valid number.,LAMP-002,Lamp,cheap\n"
 
 
 @blueprint.post("/products/upload")
-@blueprint.doc(requestBody={"required": True, "content": {"multipart/form-data": {"schema": _FORM}}})
-@blueprint.response(202, answers.ImportSubmittedSchema)
+@blueprint.doc(requestBody={"required": True, "content": {"multipart/form-data": _UPLOAD}})
+@blueprint.response(202, answers.ImportSubmittedSchema, headers=LOCATION)
 @blueprint.problem(400, "A wrong option, or a file that can be seen to be wrong at once")
 @blueprint.problem(413, "The file is too large")
 @blueprint.problem(415, "Not a CSV or TSV file")
@@ -46,7 +50,10 @@ def upload_products() -> Any:
 @blueprint.response(200, answers.StatusSchema)
 @blueprint.problem(404, "No such import")
 def get_status(import_id: uuid.UUID) -> Any:
-    """Watch an import"""
+    """Watch an import
+
+    Its state, how far it is, and what it has done so far.
+    """
     return service.status(import_id)
 
 
@@ -54,7 +61,10 @@ def get_status(import_id: uuid.UUID) -> Any:
 @blueprint.response(200, answers.RawProgressSchema)
 @blueprint.problem(404, "No such import")
 def get_progress(import_id: uuid.UUID) -> Any:
-    """Watch an import, in raw form"""
+    """Watch an import, in raw form
+
+    The same with the raw states `PENDING`, `STARTED`, `PROGRESS`, `SUCCESS`, `FAILURE`.
+    """
     return service.status(import_id)
 
 
@@ -73,7 +83,10 @@ def get_result(import_id: uuid.UUID) -> Any:
 @blueprint.arguments(answers.HistoryQuerySchema, location="query")
 @blueprint.response(200, answers.HistorySchema)
 def list_imports(query: dict[str, Any]) -> Any:
-    """List imports, the latest first"""
+    """List imports, the latest first
+
+    Whatever their state, for as long as histories are kept.
+    """
     return service.history(**query)
 
 
@@ -81,7 +94,10 @@ def list_imports(query: dict[str, Any]) -> Any:
 @blueprint.response(200, answers.ImportSchema)
 @blueprint.problem(404, "No such import")
 def get_import(import_id: uuid.UUID) -> Any:
-    """Read everything about an import"""
+    """Read everything about an import
+
+    Its options, its columns, its counts and its times.
+    """
     return service.get(import_id)
 
 
@@ -98,7 +114,7 @@ def cancel_import(import_id: uuid.UUID) -> Any:
 
 
 @blueprint.get("/imports/<uuid:import_id>/errors.csv")
-@blueprint.response(200, {"type": "string"}, content_type="text/csv", description="Every rejected row, as it was")
+@blueprint.response(200, {"type": "string"}, content_type="text/csv", example=_REJECTED)
 @blueprint.problem(404, "No such import")
 def get_errors(import_id: uuid.UUID) -> Any:
     """Download every rejected row

@@ -1,11 +1,13 @@
 """REST over jobs, under two addresses: ours, and the one that clients of Celery services know."""
 
+import uuid
 from typing import Any
 
 from flask import url_for
 
 from catalog.http import Blueprint
 from catalog.jobs import schemas, service
+from catalog.openapi import LOCATION
 
 jobs = Blueprint("jobs", __name__, url_prefix="/api/v1/jobs", description="Background jobs and workers.")
 celery = Blueprint("celery", __name__, url_prefix="/api/v1/celery", description="The same, as Celery services have it.")
@@ -39,8 +41,8 @@ def list_jobs(query: dict[str, Any]) -> Any:
 
 @celery.post("/test")
 @jobs.post("/test")
-@jobs.arguments(schemas.TestJobSchema)
-@jobs.response(202, schemas.SubmittedJobSchema)
+@jobs.arguments(schemas.TestJobSchema, required=False)
+@jobs.response(202, schemas.SubmittedJobSchema, headers=LOCATION)
 @jobs.problem(503, "The queue does not answer")
 def submit_test_job(wanted: dict[str, Any]) -> Any:
     """Submit a test job
@@ -52,43 +54,44 @@ def submit_test_job(wanted: dict[str, Any]) -> Any:
     return answer, 202, {"Location": url_for(".get_job", job_id=job_id)}
 
 
-@celery.get("/task/<string:job_id>")
-@jobs.get("/<string:job_id>")
+@celery.get("/task/<uuid:job_id>")
+@jobs.get("/<uuid:job_id>")
 @jobs.response(200, schemas.JobWithResultSchema)
 @jobs.problem(404, "No such job")
 @jobs.problem(503, "The queue does not answer")
-def get_job(job_id: str) -> Any:
+def get_job(job_id: uuid.UUID) -> Any:
     """Watch a job
 
     By its own id, or by that of an import, a bulk deletion or a queued write.
     """
-    return service.get(job_id)
+    return service.get(str(job_id))
 
 
-@celery.delete("/task/<string:job_id>")
-@jobs.delete("/<string:job_id>")
+@celery.delete("/task/<uuid:job_id>")
+@jobs.delete("/<uuid:job_id>")
 @jobs.response(202, schemas.JobWithResultSchema)
 @jobs.problem(404, "No such job")
 @jobs.problem(409, "It has ended already, or cannot be reached")
 @jobs.problem(503, "The queue does not answer")
-def cancel_job(job_id: str) -> Any:
+def cancel_job(job_id: uuid.UUID) -> Any:
     """Cancel a job
 
     A waiting one at once; the worker of a running one is told to stop it. An import or a bulk deletion ends after the
     chunk at hand; what was done by then stays. A queued write is called off, and has then failed.
     """
-    return service.cancel(job_id)
+    return service.cancel(str(job_id))
 
 
-@celery.post("/task/<string:job_id>/retry")
-@jobs.post("/<string:job_id>/retry")
+@celery.post("/task/<uuid:job_id>/retry")
+@jobs.post("/<uuid:job_id>/retry")
 @jobs.response(202, schemas.JobWithResultSchema)
 @jobs.problem(404, "No such job")
 @jobs.problem(409, "It did not fail")
 @jobs.problem(503, "The queue does not answer")
-def retry_job(job_id: str) -> Any:
+def retry_job(job_id: uuid.UUID) -> Any:
     """Run a failed or stopped job again
 
-    A write that failed is queued anew, behind those of its product that were queued since.
+    From its start, with what it was given then, under the same id. A write that failed is queued anew, behind those of
+    its product that were queued since.
     """
-    return service.retry(job_id)
+    return service.retry(str(job_id))

@@ -6,6 +6,7 @@ from typing import Any
 import marshmallow as ma
 from marshmallow import fields, validate
 
+from catalog.examples import ID
 from catalog.fields import Boolean, Integer, utc
 from catalog.jobqueue import QUEUES
 from catalog.jobs.records import KEYS
@@ -23,8 +24,10 @@ class Time(fields.AwareDateTime):
 class JobSchema(ma.Schema):
     """A background job. One that stands for a row, an import say, tells what that tells under its own address."""
 
-    id = fields.String(required=True)
-    task_id = fields.Function(lambda job: job.id, metadata={"type": "string", "description": "The same as `id`"})
+    id = fields.String(required=True, metadata={"example": ID})
+    task_id = fields.Function(
+        lambda job: job.id, metadata={"type": "string", "description": "The same as `id`", "example": ID}
+    )
     kind = fields.String(required=True, validate=validate.OneOf(["job", "import", "bulk_deletion", "product_write"]))
     record_id = fields.UUID(
         required=True,
@@ -83,7 +86,7 @@ class JobQuerySchema(ma.Schema):
 class WorkerSchema(ma.Schema):
     """A worker process."""
 
-    name = fields.String(required=True)
+    name = fields.String(required=True, metadata={"example": "default.4711"})
     queue = fields.String(required=True, metadata={"example": "default"})
     state = fields.String(required=True, metadata={"example": "idle"})
     alive = fields.Boolean(required=True, metadata={"description": "Whether its process listens for commands"})
@@ -92,8 +95,8 @@ class WorkerSchema(ma.Schema):
     started_at = Time(required=True, allow_none=True)
     host = fields.String(required=True, allow_none=True)
     pid = fields.Integer(required=True, allow_none=True)
-    jobs_done = fields.Integer(required=True)
-    jobs_failed = fields.Integer(required=True)
+    jobs_done = fields.Integer(required=True, metadata={"example": 12})
+    jobs_failed = fields.Integer(required=True, metadata={"example": 0})
 
 
 class WorkerListSchema(ma.Schema):
@@ -117,6 +120,6 @@ class TestJobSchema(ma.Schema):
 class SubmittedJobSchema(ma.Schema):
     """The answer to work that goes on in the background."""
 
-    task_id = fields.String(required=True)
+    task_id = fields.String(required=True, metadata={"example": ID})
     status = fields.String(required=True, metadata={"example": "submitted"})
-    message = fields.String(required=True)
+    message = fields.String(required=True, metadata={"example": "Test job submitted"})

@@ -6,6 +6,7 @@ from typing import Any
 from flask import Response, url_for
 
 from catalog.http import Blueprint, copy_answer, etag, is_current, wanted_versions
+from catalog.openapi import LOCATION
 from catalog.products import bulk_delete, reads, schemas, service, writes
 from catalog.products.models import Product
 
@@ -35,10 +36,13 @@ def list_products(query: dict[str, Any]) -> Any:
 
 @blueprint.post("")
 @blueprint.arguments(schemas.ProductCreateSchema)
-@blueprint.response(201, schemas.ProductSchema)
+@blueprint.response(201, schemas.ProductSchema, headers=LOCATION)
 @blueprint.problem(409, "The SKU is taken")
 def create_product(fields: dict[str, Any]) -> Any:
-    """Create a product"""
+    """Create a product
+
+    Without a `sku` it gets `SKU-<number>`. `Location` is its address, `ETag` its version.
+    """
     product = service.create(fields)
     location = url_for("products.get_product", product_id=product.id)
     return product, 201, {"ETag": etag(product.version), "Location": location}
@@ -47,7 +51,10 @@ def create_product(fields: dict[str, Any]) -> Any:
 @blueprint.get("/stats")
 @blueprint.response(200, schemas.StatsSchema)
 def get_stats() -> Any:
-    """Count the products"""
+    """Count the products
+
+    All of them, the active and the inactive ones.
+    """
     return service.stats()
 
 
@@ -68,7 +75,10 @@ def list_writes(query: dict[str, Any]) -> Any:
 @blueprint.alt_response(304, description="Unchanged")
 @blueprint.problem(404, "No such product")
 def get_product(product_id: uuid.UUID) -> Any:
-    """Read a product"""
+    """Read a product
+
+    From the cache where it has a copy, as `X-Cache` tells; never older than the last acknowledged write.
+    """
     return copy_answer(reads.product(product_id))
 
 
@@ -105,7 +115,10 @@ def patch_product(changes: dict[str, Any], product_id: uuid.UUID) -> Any:
 @blueprint.problem(404, "No such product")
 @blueprint.problem(412, "`If-Match` names another version")
 def delete_product(product_id: uuid.UUID) -> None:
-    """Delete a product"""
+    """Delete a product
+
+    At once, and for good; webhooks are told.
+    """
     service.delete(product_id, wanted_versions())
 
 
@@ -114,7 +127,10 @@ def delete_product(product_id: uuid.UUID) -> None:
 @blueprint.alt_response(304, description="Unchanged")
 @blueprint.problem(404, "No such product")
 def get_product_by_sku(sku: str) -> Any:
-    """Read a product by its SKU, in any case"""
+    """Read a product by its SKU, in any case
+
+    `lamp-001` finds `LAMP-001`.
+    """
     return _unless_current(service.get_by_sku(sku))
 
 
@@ -122,6 +138,7 @@ def get_product_by_sku(sku: str) -> Any:
 @blueprint.arguments(schemas.ProductBySkuSchema)
 @blueprint.response(200, schemas.ProductSchema)
 @blueprint.alt_response(201, schema=schemas.ProductSchema, description="Created")
+@blueprint.problem(404, "No such product, where `If-Match` is given")
 @blueprint.problem(412, "`If-Match` names another version")
 def put_product_by_sku(fields: dict[str, Any], sku: str) -> Any:
     """Create or change the product with a SKU
@@ -134,7 +151,7 @@ def put_product_by_sku(fields: dict[str, Any], sku: str) -> Any:
 
 @blueprint.delete("/all")
 @blueprint.arguments(schemas.DeleteAllQuerySchema, location="query")
-@blueprint.response(202, schemas.SubmittedSchema)
+@blueprint.response(202, schemas.SubmittedSchema, headers=LOCATION)
 @blueprint.problem(409, "`expected_count` is not the count")
 def delete_all_products(query: dict[str, Any]) -> Any:
     """Delete all products
@@ -155,5 +172,8 @@ def delete_all_products(query: dict[str, Any]) -> Any:
 @blueprint.response(200, schemas.DeletionStatusSchema)
 @blueprint.problem(404, "No such deletion")
 def get_deletion_status(deletion_id: uuid.UUID) -> Any:
-    """Watch a bulk deletion"""
+    """Watch a bulk deletion
+
+    What was deleted so far, and whether it has ended.
+    """
     return bulk_delete.status(deletion_id)

@@ -8,10 +8,16 @@ from typing import Any
 import marshmallow as ma
 from marshmallow import fields, validate
 
-from catalog.fields import Boolean, Integer, Moment, Number, Text, utc
+from catalog.fields import NOT_BLANK, Boolean, Integer, Moment, Number, Text, utc
 from catalog.products.models import MAX_INTEGER, PRICE_BELOW
 
 IMAGE = re.compile(r"https?://[^\s/?#.][^\s]*", re.ASCII | re.IGNORECASE)
+NAME = {"example": "Desk lamp", "pattern": NOT_BLANK}
+_IMAGE = {
+    "example": "https://img.example.com/lamp.jpg",
+    "pattern": r"^[Hh][Tt][Tt][Pp][Ss]?://[^\s\x00/?#.][^\s\x00]*$",
+}
+_MOMENT = {"type": "string", "format": "date-time"}
 WRITE_STATES = ("queued", "done", "failed")
 SORTS = ("created_at", "number", "sku", "name", "price")
 
@@ -69,14 +75,14 @@ class RatingSchema(ma.Schema):
 class ProductFields(ma.Schema):
     """The fields that a client may write."""
 
-    sku = Sku(validate=sku_rules(), metadata={"example": "LAMP-001"})
-    name = Text(validate=name_rules(), metadata={"example": "Desk lamp"})
+    sku = Sku(validate=sku_rules(), metadata={"example": "LAMP-001", "pattern": NOT_BLANK})
+    name = Text(validate=name_rules(), metadata=NAME)
     description = Text(allow_none=True, metadata={"example": "Warm white, dimmable"})
     active = Boolean(metadata={"example": True})
     price = Number(allow_none=True, validate=price_rules(), metadata={"example": 39.9})
     stock_quantity = Integer(validate=count_rules(), metadata={"example": 12})
     category = Text(allow_none=True, validate=validate.Length(max=100), metadata={"example": "Lighting"})
-    image = Text(allow_none=True, validate=image_rules(), metadata={"example": "https://img.example.com/lamp.jpg"})
+    image = Text(allow_none=True, validate=image_rules(), metadata=_IMAGE)
     rating = fields.Nested(RatingSchema, allow_none=True)
 
     @ma.post_load
@@ -91,7 +97,7 @@ class ProductFields(ma.Schema):
 class ProductCreateSchema(ProductFields):
     """A new product; without a `sku` it gets `SKU-<number>`."""
 
-    name = Text(required=True, validate=name_rules(), metadata={"example": "Desk lamp"})
+    name = Text(required=True, validate=name_rules(), metadata=NAME)
 
 
 class ProductChangeSchema(ProductFields):
@@ -126,8 +132,8 @@ class ProductSchema(ProductFields):
     id = fields.UUID(required=True)
     number = fields.Integer(required=True, metadata={"example": 7})
     version = fields.Integer(required=True, metadata={"example": 1})
-    created_at = fields.Function(lambda product: utc(product.created_at), metadata={"type": "string"})
-    updated_at = fields.Function(lambda product: utc(product.updated_at), metadata={"type": "string"})
+    created_at = fields.Function(lambda product: utc(product.created_at), metadata=_MOMENT)
+    updated_at = fields.Function(lambda product: utc(product.updated_at), metadata=_MOMENT)
 
 
 class ProductPageSchema(ma.Schema):
@@ -166,9 +172,9 @@ class ProductQuerySchema(ma.Schema):
 class StatsSchema(ma.Schema):
     """How many products there are."""
 
-    total = fields.Integer(required=True)
-    active = fields.Integer(required=True)
-    inactive = fields.Integer(required=True)
+    total = fields.Integer(required=True, metadata={"example": 5})
+    active = fields.Integer(required=True, metadata={"example": 4})
+    inactive = fields.Integer(required=True, metadata={"example": 1})
 
 
 class DeleteAllQuerySchema(ma.Schema):
@@ -216,15 +222,15 @@ class SubmittedSchema(ma.Schema):
 
     task_id = fields.UUID(required=True)
     status = fields.String(required=True, metadata={"example": "submitted"})
-    message = fields.String(required=True)
+    message = fields.String(required=True, metadata={"example": "Deletion of 5 products submitted"})
 
 
 class DeletionStatusSchema(ma.Schema):
     """How far a bulk deletion is."""
 
     task_id = fields.UUID(attribute="id", required=True)
-    status = fields.String(attribute="state", required=True)
-    message = fields.String(required=True)
+    status = fields.String(attribute="state", required=True, metadata={"example": "completed"})
+    message = fields.String(required=True, metadata={"example": "Deleted 5 of 5 products"})
     percent = fields.Integer(required=True)
-    deleted_count = fields.Integer(attribute="deleted", required=True)
+    deleted_count = fields.Integer(attribute="deleted", required=True, metadata={"example": 5})
     error = fields.String(required=True, allow_none=True)

@@ -6,6 +6,7 @@ from typing import Any
 from flask import url_for
 
 from catalog.http import Blueprint, copy_answer, etag, wanted_versions
+from catalog.openapi import LOCATION
 from catalog.products import service as products
 from catalog.shop import schemas, service
 
@@ -14,7 +15,7 @@ blueprint = Blueprint("shop", __name__, url_prefix="/products", description="Pro
 
 @blueprint.post("")
 @blueprint.arguments(schemas.ShopProductCreateSchema)
-@blueprint.response(201, schemas.ShopProductSchema)
+@blueprint.response(201, schemas.ShopProductSchema, headers=LOCATION)
 @blueprint.problem(409, "No free SKU could be made up")
 def create_product(fields: dict[str, Any]) -> Any:
     """Put a product into the shop window
@@ -30,7 +31,10 @@ def create_product(fields: dict[str, Any]) -> Any:
 @blueprint.alt_response(304, description="Unchanged")
 @blueprint.problem(404, "No such product")
 def get_product(product_id: uuid.UUID) -> Any:
-    """Read a product's five fields"""
+    """Read a product's five fields
+
+    From the same cached copy as `/api/v1/products/{id}`.
+    """
     return copy_answer(service.product(product_id))
 
 
@@ -53,5 +57,8 @@ def put_product(changes: dict[str, Any], product_id: uuid.UUID) -> Any:
 @blueprint.problem(404, "No such product")
 @blueprint.problem(412, "`If-Match` names another version")
 def delete_product(product_id: uuid.UUID) -> None:
-    """Take a product out of the shop window, and out of the catalog"""
+    """Take a product out of the shop window, and out of the catalog
+
+    At once, and for good.
+    """
     products.delete(product_id, wanted_versions())

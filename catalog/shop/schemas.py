@@ -4,9 +4,8 @@ import marshmallow as ma
 from marshmallow import fields
 
 from catalog.fields import Integer, Number, Text
-from catalog.products.schemas import count_rules, name_rules, price_rules
+from catalog.products.schemas import NAME, count_rules, name_rules, price_rules
 
-_NAME = {"example": "Desk lamp"}
 _PRICE = {"example": 39.9}
 _STOCK = {"example": 12}
 
@@ -15,7 +14,7 @@ class ShopProductChangeSchema(ma.Schema):
     """The fields to change; what is not given stays as it is. An `id` may come along if it is the address's."""
 
     id = fields.UUID()
-    name = Text(validate=name_rules(), metadata=_NAME)
+    name = Text(validate=name_rules(), metadata=NAME)
     description = Text(allow_none=True, metadata={"example": "Warm white, dimmable"})
     price = Number(allow_none=True, validate=price_rules(), metadata=_PRICE)
     stock_quantity = Integer(validate=count_rules(), metadata=_STOCK)
@@ -27,7 +26,7 @@ class ShopProductCreateSchema(ShopProductChangeSchema):
     class Meta:
         exclude = ("id",)
 
-    name = Text(required=True, validate=name_rules(), metadata=_NAME)
+    name = Text(required=True, validate=name_rules(), metadata=NAME)
     price = Number(required=True, validate=price_rules(), metadata=_PRICE)
     stock_quantity = Integer(required=True, validate=count_rules(), metadata=_STOCK)
 

@@ -6,6 +6,7 @@ from typing import Any
 from flask import url_for
 
 from catalog.http import Blueprint, copy_answer, etag, wanted_versions
+from catalog.openapi import LOCATION
 from catalog.tasks import reads, schemas, service
 
 blueprint = Blueprint("tasks", __name__, url_prefix="/api/v1/tasks", description="What is to be done.")
@@ -24,7 +25,7 @@ def list_tasks(query: dict[str, Any]) -> Any:
 
 @blueprint.post("")
 @blueprint.arguments(schemas.TaskCreateSchema)
-@blueprint.response(201, schemas.TaskSchema)
+@blueprint.response(201, schemas.TaskSchema, headers=LOCATION)
 def create_task(fields: dict[str, Any]) -> Any:
     """Create a task
 
@@ -39,7 +40,10 @@ def create_task(fields: dict[str, Any]) -> Any:
 @blueprint.alt_response(304, description="Unchanged")
 @blueprint.problem(404, "No such task")
 def get_task(task_id: uuid.UUID) -> Any:
-    """Read a task"""
+    """Read a task
+
+    From the cache where it has a copy, as `X-Cache` tells.
+    """
     return copy_answer(reads.task(task_id))
 
 
@@ -64,5 +68,8 @@ def put_task(changes: dict[str, Any], task_id: uuid.UUID) -> Any:
 @blueprint.problem(404, "No such task")
 @blueprint.problem(412, "`If-Match` names another version")
 def delete_task(task_id: uuid.UUID) -> None:
-    """Delete a task"""
+    """Delete a task
+
+    At once, and for good, whatever its status.
+    """
     service.delete(task_id, wanted_versions())

@@ -5,16 +5,17 @@ import re
 import marshmallow as ma
 from marshmallow import fields, validate
 
-from catalog.fields import Moment, Text
+from catalog.fields import NOT_BLANK, Moment, Text
 from catalog.tasks.models import DESCRIPTION_MAX, STATUSES
 
 _TITLE = [validate.Length(1, 255), validate.Regexp(r".*\S", re.DOTALL, error="Must not be blank.")]
+_TITLE_SHOWN = {"example": "Order new lamps", "pattern": NOT_BLANK}
 
 
 class TaskFields(ma.Schema):
     """The fields that a client may write at any time."""
 
-    title = Text(validate=_TITLE, metadata={"example": "Order new lamps"})
+    title = Text(validate=_TITLE, metadata=_TITLE_SHOWN)
     description = Text(
         allow_none=True, validate=validate.Length(max=DESCRIPTION_MAX), metadata={"example": "At least twenty"}
     )
@@ -25,7 +26,7 @@ class TaskFields(ma.Schema):
 class TaskCreateSchema(TaskFields):
     """A new task, which is PENDING."""
 
-    title = Text(required=True, validate=_TITLE, metadata={"example": "Order new lamps"})
+    title = Text(required=True, validate=_TITLE, metadata=_TITLE_SHOWN)
 
 
 class TaskChangeSchema(TaskFields):

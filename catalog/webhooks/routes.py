@@ -6,6 +6,7 @@ from typing import Any
 from flask import url_for
 
 from catalog.http import Blueprint
+from catalog.openapi import LOCATION
 from catalog.webhooks import history, replay, schemas, service
 
 blueprint = Blueprint("webhooks", __name__, url_prefix="/api/v1/webhooks", description="Who is told of changes.")
@@ -15,15 +16,21 @@ blueprint = Blueprint("webhooks", __name__, url_prefix="/api/v1/webhooks", descr
 @blueprint.arguments(schemas.PageQuerySchema, location="query")
 @blueprint.response(200, schemas.WebhookPageSchema)
 def list_webhooks(query: dict[str, Any]) -> Any:
-    """List webhooks"""
+    """List webhooks
+
+    The oldest first, in pages by `offset`.
+    """
     return service.page(query["limit"], query["offset"])
 
 
 @blueprint.post("")
 @blueprint.arguments(schemas.WebhookCreateSchema)
-@blueprint.response(201, schemas.WebhookSchema)
+@blueprint.response(201, schemas.WebhookSchema, headers=LOCATION)
 def create_webhook(fields: dict[str, Any]) -> Any:
-    """Create a webhook"""
+    """Create a webhook
+
+    It is told of each event of the given kinds from now on. The secret signs what is sent and is never shown.
+    """
     webhook = service.create(fields)
     return webhook, 201, {"Location": url_for("webhooks.get_webhook", webhook_id=webhook.id)}
 
@@ -42,7 +49,10 @@ def get_stats() -> Any:
 @blueprint.response(200, schemas.WebhookSchema)
 @blueprint.problem(404, "No such webhook")
 def get_webhook(webhook_id: uuid.UUID) -> Any:
-    """Read a webhook"""
+    """Read a webhook
+
+    With how its deliveries went so far.
+    """
     return service.get(webhook_id)
 
 
@@ -62,12 +72,15 @@ def put_webhook(changes: dict[str, Any], webhook_id: uuid.UUID) -> Any:
 @blueprint.response(204)
 @blueprint.problem(404, "No such webhook")
 def delete_webhook(webhook_id: uuid.UUID) -> None:
-    """Delete a webhook"""
+    """Delete a webhook
+
+    With its deliveries and its log; nothing more is sent to it.
+    """
     service.delete(webhook_id)
 
 
 @blueprint.post("/<uuid:webhook_id>/test")
-@blueprint.arguments(schemas.TestSchema)
+@blueprint.arguments(schemas.TestSchema, required=False)
 @blueprint.response(200, schemas.TestResultSchema)
 @blueprint.problem(404, "No such webhook")
 def test_webhook(fields: dict[str, Any], webhook_id: uuid.UUID) -> Any:
@@ -83,7 +96,10 @@ def test_webhook(fields: dict[str, Any], webhook_id: uuid.UUID) -> Any:
 @blueprint.response(200, schemas.LogPageSchema)
 @blueprint.problem(404, "No such webhook")
 def list_logs(query: dict[str, Any], webhook_id: uuid.UUID) -> Any:
-    """List attempts, the newest first"""
+    """List attempts, the newest first
+
+    What was sent, what came back and how long it took.
+    """
     return history.logs(webhook_id, query)
 
 
@@ -92,7 +108,10 @@ def list_logs(query: dict[str, Any], webhook_id: uuid.UUID) -> Any:
 @blueprint.response(200, schemas.DeliveryPageSchema)
 @blueprint.problem(404, "No such webhook")
 def list_deliveries(query: dict[str, Any], webhook_id: uuid.UUID) -> Any:
-    """List deliveries, the newest first"""
+    """List deliveries, the newest first
+
+    Each event that the webhook is to be told of, and how far that is.
+    """
     return history.deliveries(webhook_id, query)
 
 
@@ -101,13 +120,16 @@ def list_deliveries(query: dict[str, Any], webhook_id: uuid.UUID) -> Any:
 @blueprint.problem(404, "No such delivery")
 @blueprint.problem(409, "Nothing can be sent")
 def retry_delivery(delivery_id: uuid.UUID) -> Any:
-    """Try a delivery again now"""
+    """Try a delivery again now
+
+    Whatever its next attempt was planned for; also one that was given up.
+    """
     return history.retry(delivery_id)
 
 
 @blueprint.post("/<uuid:webhook_id>/replay")
 @blueprint.arguments(schemas.ReplaySchema)
-@blueprint.response(202, schemas.SubmittedReplaySchema)
+@blueprint.response(202, schemas.SubmittedReplaySchema, headers=LOCATION)
 @blueprint.problem(404, "No such webhook")
 @blueprint.problem(409, "The webhook is switched off")
 def replay_webhook(filters: dict[str, Any], webhook_id: uuid.UUID) -> Any:
@@ -124,7 +146,10 @@ def replay_webhook(filters: dict[str, Any], webhook_id: uuid.UUID) -> Any:
 @blueprint.response(200, schemas.ReplayStatusSchema)
 @blueprint.problem(404, "No such replay")
 def get_replay(replay_id: uuid.UUID) -> Any:
-    """Watch a replay"""
+    """Watch a replay
+
+    How many events it has queued so far, and whether it has ended.
+    """
     return replay.status(replay_id)
 
 

@@ -7,7 +7,8 @@ from typing import Any
 import marshmallow as ma
 from marshmallow import fields, validate
 
-from catalog.fields import Boolean, Integer, Text, utc
+from catalog.examples import ID
+from catalog.fields import Boolean, Integer, Moment, Text, utc
 from catalog.webhooks import signing
 from catalog.webhooks.events import EVENTS, SUBSCRIPTIONS
 from catalog.webhooks.models import DELIVERED, FAILED, PENDING
@@ -15,6 +16,8 @@ from catalog.webhooks.models import DELIVERED, FAILED, PENDING
 MAX_HEADERS = 20
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
 _HEADER_VALUE = re.compile(r"[!-~]([ -~\t]{0,998}[!-~])?")
+_NAME_SHOWN = {"pattern": f"^{_HEADER_NAME.pattern}$"}
+_VALUE_SHOWN = {"pattern": f"^{_HEADER_VALUE.pattern}$"}
 _RESERVED = {"connection", "content-length", "content-type", "expect", "host", "keep-alive", "te", "trailer"}
 _RESERVED |= {"transfer-encoding", "upgrade", "user-agent"}
 _RESERVED_BEGINNINGS = ("x-webhook-", "webhook-", "proxy-")
@@ -36,7 +39,8 @@ class Headers(fields.Dict):
     """Headers of the user's own: none with a line break, none of those that we or HTTP itself set."""
 
     def __init__(self, **kwargs: Any):
-        super().__init__(keys=fields.String(), values=fields.String(), **kwargs)
+        super().__init__(keys=fields.String(), values=fields.String(metadata=_VALUE_SHOWN), **kwargs)
+        self.metadata = {**self.metadata, "maxProperties": MAX_HEADERS, "propertyNames": _NAME_SHOWN}
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> dict[str, str]:
         headers: dict[str, str] = super()._deserialize(value, *args, **kwargs)  # type: ignore[no-untyped-call]
@@ -70,32 +74,39 @@ def _standard_form(secret: str) -> None:
         raise ma.ValidationError(str(error)) from error
 
 
+_URL = {"format": "uri", "example": "https://hooks.example.com/catalog"}
+_EVENTS = {"example": ["product.*", "import.completed"]}
+
+
 class WebhookFields(ma.Schema):
     """The fields that a client may write."""
 
-    url = Text(validate=validate.Length(1, 500), metadata={"example": "https://hooks.example.com/catalog"})
+    url = Text(validate=validate.Length(1, 500), metadata=_URL)
     events = fields.List(
         fields.String(validate=_known(SUBSCRIPTIONS)),
         validate=validate.Length(1, len(SUBSCRIPTIONS)),
-        metadata={"example": ["product.*", "import.completed"]},
+        metadata=_EVENTS,
     )
     is_active = Boolean()
     description = Text(allow_none=True, validate=validate.Length(max=1_000))
     headers = Headers(metadata={"example": {"X-Team": "warehouse"}})
-    retry_count = Integer(validate=validate.Range(0, 10), metadata={"description": "Quick retries"})
+    retry_count = Integer(validate=validate.Range(0, 10), metadata={"description": "Quick retries", "example": 3})
     durable = Boolean(metadata={"description": "Whether retries go on for days after the quick ones"})
-    timeout_seconds = Integer(validate=validate.Range(1, 60), metadata={"description": "Limit of a whole attempt"})
+    timeout_seconds = Integer(
+        validate=validate.Range(1, 60), metadata={"description": "Limit of a whole attempt", "example": 30}
+    )
     secret = Text(load_only=True, allow_none=True, validate=secret_rules())
 
 
 class WebhookCreateSchema(WebhookFields):
     """A new webhook."""
 
-    url = Text(required=True, validate=validate.Length(1, 500))
+    url = Text(required=True, validate=validate.Length(1, 500), metadata=_URL)
     events = fields.List(
         fields.String(validate=_known(SUBSCRIPTIONS)),
         required=True,
         validate=validate.Length(1, len(SUBSCRIPTIONS)),
+        metadata=_EVENTS,
     )
 
 
@@ -109,8 +120,8 @@ class WebhookSchema(WebhookFields):
     id = fields.UUID(required=True)
     has_secret = fields.Boolean(required=True)
     last_error = fields.String(required=True, allow_none=True)
-    success_count = fields.Integer(required=True)
-    failure_count = fields.Integer(required=True)
+    success_count = fields.Integer(required=True, metadata={"example": 41})
+    failure_count = fields.Integer(required=True, metadata={"example": 1})
     last_triggered_at = _moment("last_triggered_at")
     failing_since = _moment("failing_since")
     created_at = _moment("created_at")
@@ -148,14 +159,14 @@ class TestResultSchema(ma.Schema):
 
     __test__ = False
 
-    success = fields.Function(lambda result: result.error is None, metadata={"type": "boolean"})
-    status_code = fields.Integer(required=True, allow_none=True)
-    response_time_ms = fields.Integer(attribute="milliseconds", required=True)
-    response_body = fields.String(attribute="body", required=True)
+    success = fields.Function(lambda result: result.error is None, metadata={"type": "boolean", "example": True})
+    status_code = fields.Integer(required=True, allow_none=True, metadata={"example": 200})
+    response_time_ms = fields.Integer(attribute="milliseconds", required=True, metadata={"example": 35})
+    response_body = fields.String(attribute="body", required=True, metadata={"example": "ok"})
     error = fields.String(required=True, allow_none=True)
 
 
-class _Aware(fields.AwareDateTime):
+class _Aware(Moment):
     def __init__(self, **kwargs: Any):
         super().__init__(default_timezone=UTC, **kwargs)
 
@@ -179,12 +190,15 @@ class LogSchema(ma.Schema):
     id = fields.UUID(required=True)
     webhook_id = fields.UUID(required=True)
     delivery_id = fields.UUID(required=True)
-    event = fields.String(required=True)
-    payload = fields.Raw(required=True, metadata={"type": ["object", "null"]})
-    attempt = fields.Integer(required=True)
-    status_code = fields.Integer(required=True, allow_none=True)
+    event = fields.String(required=True, metadata={"example": "product.deleted"})
+    payload = fields.Raw(
+        required=True,
+        metadata={"type": ["object", "null"], "example": {"id": ID, "sku": "LAMP-001", "name": "Desk lamp"}},
+    )
+    attempt = fields.Integer(required=True, metadata={"example": 1})
+    status_code = fields.Integer(required=True, allow_none=True, metadata={"example": 200})
     response_body = fields.String(required=True, allow_none=True)
-    response_time_ms = fields.Integer(required=True)
+    response_time_ms = fields.Integer(required=True, metadata={"example": 35})
     error = fields.String(required=True, allow_none=True)
     created_at = _moment("created_at")
 
@@ -213,9 +227,9 @@ class DeliverySchema(ma.Schema):
     id = fields.UUID(required=True)
     webhook_id = fields.UUID(required=True)
     event_id = fields.UUID(required=True)
-    event = fields.String(required=True, allow_none=True)
-    status = fields.String(required=True)
-    attempts = fields.Integer(required=True)
+    event = fields.String(required=True, allow_none=True, metadata={"example": "product.deleted"})
+    status = fields.String(required=True, metadata={"example": DELIVERED})
+    attempts = fields.Integer(required=True, metadata={"example": 1})
     queued_at = _moment("queued_at")
     next_attempt_at = fields.Function(
         lambda row: utc(row.due_at) if row.due_at and row.status == PENDING else None,
@@ -247,7 +261,7 @@ class SubmittedReplaySchema(ma.Schema):
 
     task_id = fields.UUID(required=True)
     status = fields.String(required=True, metadata={"example": "submitted"})
-    message = fields.String(required=True)
+    message = fields.String(required=True, metadata={"example": "Replay submitted"})
 
 
 class ReplayStatusSchema(ma.Schema):
@@ -255,8 +269,8 @@ class ReplayStatusSchema(ma.Schema):
 
     task_id = fields.UUID(attribute="id", required=True)
     webhook_id = fields.UUID(required=True)
-    status = fields.String(attribute="state", required=True)
-    queued = fields.Integer(required=True)
+    status = fields.String(attribute="state", required=True, metadata={"example": "completed"})
+    queued = fields.Integer(required=True, metadata={"example": 12})
 
 
 class RotateSchema(ma.Schema):
@@ -280,21 +294,21 @@ class WebhookStatsSchema(ma.Schema):
     """One webhook's figures of the last day: percent and milliseconds."""
 
     webhook_id = fields.UUID(required=True)
-    url = fields.String(required=True)
+    url = fields.String(required=True, metadata=_URL)
     is_active = fields.Boolean(required=True)
-    attempts = fields.Integer(required=True)
-    successes = fields.Integer(required=True)
-    failures = fields.Integer(required=True)
-    pending = fields.Integer(required=True)
-    success_rate = fields.Float(required=True, allow_none=True)
-    p50_ms = fields.Float(required=True, allow_none=True)
-    p95_ms = fields.Float(required=True, allow_none=True)
+    attempts = fields.Integer(required=True, metadata={"example": 42})
+    successes = fields.Integer(required=True, metadata={"example": 41})
+    failures = fields.Integer(required=True, metadata={"example": 1})
+    pending = fields.Integer(required=True, metadata={"example": 0})
+    success_rate = fields.Float(required=True, allow_none=True, metadata={"example": 97.6})
+    p50_ms = fields.Float(required=True, allow_none=True, metadata={"example": 21.5})
+    p95_ms = fields.Float(required=True, allow_none=True, metadata={"example": 88.0})
 
 
 class WebhooksStatsSchema(ma.Schema):
     """The figures of the last hours, in all and for each webhook."""
 
-    hours = fields.Integer(required=True)
-    attempts = fields.Integer(required=True)
-    success_rate = fields.Float(required=True, allow_none=True)
+    hours = fields.Integer(required=True, metadata={"example": 24})
+    attempts = fields.Integer(required=True, metadata={"example": 42})
+    success_rate = fields.Float(required=True, allow_none=True, metadata={"example": 97.6})
     webhooks = fields.List(fields.Nested(WebhookStatsSchema), required=True)

@@ -115,6 +115,14 @@ def test_a_body_of_another_type_is_415(client):
     assert (answer.status_code, answer.json["code"]) == (415, "unsupported_media_type")
 
 
+@pytest.mark.parametrize("method", ["put", "patch"])
+def test_a_change_without_any_body_is_refused_and_not_taken_for_one_of_nothing(client, method):
+    address = client.post(PRODUCTS, json={"name": "x"}).headers["Location"]
+    for answer in (getattr(client, method)(address), getattr(client, method)(address, headers={"Content-Length": "0"})):
+        assert (answer.status_code, answer.json["code"]) == (400, "bad_request")
+    assert getattr(client, method)(address, json={}).status_code == 200
+
+
 def test_a_wrong_method_is_405_with_the_allowed_ones(client):
     answer = client.put(PRODUCTS)
     assert answer.status_code == 405

@@ -1,7 +1,9 @@
 """Whatever is sent, the entry answers: never with a 5xx, never with an internal error."""
 
+from graphql import print_schema
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from hypothesis_graphql import from_schema, nodes
 
 from catalog.graphql_api.schema import core
 
@@ -19,6 +21,8 @@ VALUES = st.one_of(
     st.sampled_from(['"*"', '"product.created"', '"http://127.0.0.1:1/"', "2147483648", '"2020-01-01"', "{a: 1e400}"]),
     st.integers().map(str),
 )
+JSON_LITERALS = st.text(max_size=5).map(nodes.String) | st.integers().map(nodes.Int)
+TIMES = st.datetimes(timezones=st.timezones()).map(lambda moment: nodes.String(moment.isoformat()))
 QUICK = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
@@ -42,6 +46,20 @@ def operations(draw):
 @given(text=st.text(alphabet=st.sampled_from('{}()[]:$!@."#\\ \n\x00aq1é\U0001f600'), max_size=60))
 def test_any_text_is_answered(client, text):
     sound(client.post("/graphql", json={"query": text}))
+
+
+@QUICK
+@given(
+    body=st.binary(max_size=200), kind=st.sampled_from(["application/json", "application/graphql", "text/plain", ""])
+)
+def test_any_bytes_are_answered(client, body, kind):
+    sound(client.post("/graphql", data=body, content_type=kind))
+
+
+@settings(QUICK, max_examples=60)
+@given(document=from_schema(print_schema(core), custom_scalars={"JSON": JSON_LITERALS, "DateTime": TIMES}))
+def test_any_operation_of_the_grammar_is_answered(client, document):
+    sound(client.post("/graphql", json={"query": document}))
 
 
 @QUICK

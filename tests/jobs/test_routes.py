@@ -175,7 +175,15 @@ def test_the_sweep_forgets_cancelled_jobs_that_have_expired(client, submitted):
 def test_without_redis_every_call_is_503_with_retry_after(client, monkeypatch):
     closed = jobqueue.client("redis://127.0.0.1:1/0")
     monkeypatch.setattr(jobqueue, "client", lambda _url: closed)
-    calls = [("get", ""), ("get", "/workers"), ("post", "/test"), ("get", "/a"), ("delete", "/a"), ("post", "/a/retry")]
+    job = f"/{uuid.uuid4()}"
+    calls = [
+        ("get", ""),
+        ("get", "/workers"),
+        ("post", "/test"),
+        ("get", job),
+        ("delete", job),
+        ("post", f"{job}/retry"),
+    ]
     for method, path in calls:
         answer = getattr(client, method)(f"{URL}{path}")
         assert (answer.status_code, answer.json["code"]) == (503, "unavailable"), path

@@ -80,7 +80,7 @@ def test_an_if_match_that_names_the_version_lets_the_change_through(client, head
     assert client.put(address, json={"price": 2}, headers={"If-Match": header}).status_code == 200
 
 
-@pytest.mark.parametrize("header", ['"x"', "W/", '"99999999999999999999"', ","])
+@pytest.mark.parametrize("header", ['"x"', '""', "W/", 'W/""', '"99999999999999999999"', ","])
 def test_an_if_match_that_is_no_version_matches_none(client, header):
     address = create(client).headers["Location"]
     assert client.put(address, json={"price": 2}, headers={"If-Match": header}).status_code == 412

@@ -200,6 +200,7 @@ def test_the_log_pages_by_cursor_without_gaps_or_doubles(client, logged):
         ("success=false&event=product.created", 5),
         ("delivery_id=00000000-0000-7000-8000-000000000000", 0),
         ("since=2000-01-01T00:00:00Z", 30),
+        ("since=2000-01-01T00:00:00-19:10", 30),  # PostgreSQL itself takes offsets below 16 hours
         ("until=2000-01-01", 0),
     ],
 )
@@ -269,6 +270,7 @@ def test_a_replay_makes_past_deliveries_due_again_with_their_old_ids(client, hoo
     rows_here("UPDATE webhook_deliveries SET status = 'delivered' RETURNING id")
     assert replayed(until="2020-01-01T00:00:00Z") == 0
     assert replayed(since="2020-01-01T00:00:00Z") == 5
+    assert replayed(since="4405-06-15T19:07:11.5+16:27") == 0
     assert rows_here("SELECT event_id FROM webhook_deliveries ORDER BY event_id") == events
 
 

@@ -1,0 +1,58 @@
+"""What the API answers about itself."""
+
+import marshmallow as ma
+from marshmallow import fields, validate
+
+
+class RootSchema(ma.Schema):
+    """What this is."""
+
+    service = fields.String(required=True, metadata={"example": "catalog"})
+    status = fields.String(required=True, metadata={"example": "ok"})
+    docs = fields.String(required=True, metadata={"example": "/api/docs"})
+
+
+class LiveSchema(ma.Schema):
+    """That the process runs."""
+
+    status = fields.String(required=True, metadata={"example": "ok"})
+
+
+class DependencySchema(ma.Schema):
+    """A server that is depended on."""
+
+    status = fields.String(required=True, validate=validate.OneOf(["ok", "unavailable"]))
+    milliseconds = fields.Float(required=True, metadata={"example": 0.8})
+
+
+class DependenciesSchema(ma.Schema):
+    """All of them."""
+
+    database = fields.Nested(DependencySchema, required=True)
+    queue = fields.Nested(DependencySchema, required=True)
+    cache = fields.Nested(DependencySchema, required=True)
+
+
+class BeatsSchema(ma.Schema):
+    """How long ago each was heard, in seconds; null where it never was."""
+
+    clock = fields.Float(required=True, allow_none=True, metadata={"example": 0.4})
+    worker = fields.Float(required=True, allow_none=True, metadata={"example": 12.5})
+
+
+class HealthSchema(ma.Schema):
+    """How the service is."""
+
+    status = fields.String(required=True, validate=validate.OneOf(["ok", "degraded", "unavailable"]))
+    version = fields.String(required=True, metadata={"example": "0.1.0"})
+    dependencies = fields.Nested(DependenciesSchema, required=True)
+    last_beat_seconds = fields.Nested(BeatsSchema, required=True, allow_none=True)
+
+
+class HelloSchema(ma.Schema):
+    """The service by name."""
+
+    service = fields.String(required=True, metadata={"example": "catalog"})
+    version = fields.String(required=True, metadata={"example": "0.1.0"})
+    environment = fields.String(required=True, validate=validate.OneOf(["development", "production"]))
+    database = fields.String(required=True, validate=validate.OneOf(["reachable", "unreachable"]))

@@ -1,0 +1,137 @@
+"""What the API's document says of every operation, so that the routes need not: shared errors, headers, examples."""
+
+from http import HTTPStatus
+from typing import Any
+
+import flask_smorest
+import marshmallow as ma
+from apispec.ext.marshmallow.openapi import OpenAPIConverter
+from flask import Flask
+from marshmallow import validate
+from werkzeug.routing import PathConverter, UnicodeConverter, UUIDConverter
+
+from catalog import examples
+from catalog.errors import HTTP_CODES
+from catalog.fields import Number
+
+PROBLEM = "application/problem+json"
+
+# The errors that follow from what an operation is, by the name of their status.
+SHARED = {
+    "BAD_REQUEST": "Something in the request breaks a rule; `errors` tell it by field",
+    "REQUEST_ENTITY_TOO_LARGE": "The body is larger than 1,000,000 bytes",
+    "UNSUPPORTED_MEDIA_TYPE": "The body is not `application/json`",
+    "SERVICE_UNAVAILABLE": "A server that this needs does not answer; try again after `Retry-After` seconds",
+}
+_BODY = ("BAD_REQUEST", "REQUEST_ENTITY_TOO_LARGE", "UNSUPPORTED_MEDIA_TYPE")
+
+ETAG = {"ETag": {"description": "The version, quoted", "schema": {"type": "string", "example": '"1"'}}}
+LOCATION = {
+    "Location": {
+        "description": "Where it is, or where to watch it",
+        "schema": {"type": "string", "format": "uri-reference", "example": f"/api/v1/products/{examples.ID}"},
+    }
+}
+RETRY_AFTER = {"Retry-After": {"description": "Seconds to wait", "schema": {"type": "string", "example": "5"}}}
+
+
+class ErrorSchema(ma.Schema):
+    """One field's problem."""
+
+    field = ma.fields.String(required=True, metadata={"example": "price"})
+    message = ma.fields.String(required=True, metadata={"example": "At most 2 decimals."})
+    code = ma.fields.String(required=True, metadata={"example": "invalid"})
+
+
+class ProblemSchema(ma.Schema):
+    """RFC 9457 problem details, as every error is answered."""
+
+    type = ma.fields.String(required=True)
+    title = ma.fields.String(required=True)
+    status = ma.fields.Integer(required=True)
+    detail = ma.fields.String(required=True)
+    instance = ma.fields.String(required=True, metadata={"description": "The path that was asked"})
+    code = ma.fields.String(required=True, metadata={"description": "A stable name for programs"})
+    request_id = ma.fields.String(required=True, allow_none=True, metadata={"description": "The log has it too"})
+    errors = ma.fields.List(ma.fields.Nested(ErrorSchema), metadata={"description": "What is wrong, by field"})
+
+
+def problem_example(status: int, description: str) -> dict[str, Any]:
+    """Return what an error with this status looks like."""
+    body = {
+        "type": "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": "Validation error" if status == 400 else f"{description}.",
+        "instance": "/api/v1/…",
+        "code": "validation_error" if status == 400 else HTTP_CODES.get(status, f"http_{status}"),
+        "request_id": "c0e75370ab8d4bd7aab6cd24123146c3",
+    }
+    return {**body, "errors": [examples.of_answer(ErrorSchema)]} if status == 400 else body
+
+
+class Api(flask_smorest.Api):
+    """flask-smorest's API with our errors, and with what its converter leaves out of the schemas."""
+
+    ERROR_SCHEMA = ProblemSchema
+    DEFAULT_ERROR_RESPONSE_NAME = None  # each operation lists its errors
+
+    def init_app(self, app: Flask, **kwargs: Any) -> None:
+        """Set up the document, before any blueprint is registered."""
+        super().init_app(app, **kwargs)
+        self.register_field(Number, "number", None)
+        self.ma_plugin.converter.add_attribute_function(_exact)
+        self.register_converter(UUIDConverter, _parameter(format="uuid", example=examples.ID))
+        self.register_converter(UnicodeConverter, _parameter(minLength=1, example=examples.ID))
+        self.register_converter(PathConverter, _parameter(minLength=1, example="LAMP-001"))
+
+    def _register_error_handlers(self) -> None:
+        """Leave errors to catalog.errors: flask-smorest's own handler would drop `Allow` from a 405."""
+
+    def _register_responses(self) -> None:
+        for name, description in SHARED.items():
+            status = HTTPStatus[name].value
+            content = {PROBLEM: {"schema": ProblemSchema, "example": problem_example(status, description)}}
+            answer: dict[str, Any] = {"description": description, "content": content}
+            if status == 503:
+                answer["headers"] = RETRY_AFTER
+            self.spec.components.response(name, answer, lazy=True)
+
+
+def _exact(_: OpenAPIConverter, field: ma.fields.Field[Any], ret: dict[str, Any]) -> dict[str, Any]:
+    """Tell limits that are excluded, how exact a number may be, and what the names in an object may be."""
+    found = {name: rule for name, rule in field.metadata.items() if name == "propertyNames"}
+    if isinstance(field, Number):
+        found["multipleOf"] = float(10**-field.places)
+    for rule in field.validators:
+        if isinstance(rule, validate.Range):
+            if rule.min is not None and not rule.min_inclusive:
+                found["exclusiveMinimum"] = ret.pop("minimum", rule.min)
+            if rule.max is not None and not rule.max_inclusive:
+                found["exclusiveMaximum"] = ret.pop("maximum", rule.max)
+    return found
+
+
+def _parameter(**schema: Any) -> Any:
+    return lambda _: {"type": "string", **schema}
+
+
+def complete(operation: dict[str, Any], needs_servers: bool) -> dict[str, Any]:
+    """Return an operation with the errors and the headers that follow from what it takes and answers."""
+    answers = operation["responses"] = dict(sorted(operation["responses"].items()))
+    names = [*(_BODY if "requestBody" in operation else ()), *(["SERVICE_UNAVAILABLE"] if needs_servers else ())]
+    for name in names:
+        answers.setdefault(HTTPStatus[name].value, name)
+    given = operation.setdefault("parameters", [])
+    if 412 in answers:
+        given.append(_header("If-Match", "Only where this is the version, e.g. the `ETag` of a `GET`"))
+    if 304 in answers:
+        given.append(_header("If-None-Match", "304 where this still is the version"))
+    if {304, 412} & set(answers):
+        for status in {200, 201, 304} & set(answers):
+            answers[status].setdefault("headers", {}).update(ETAG)
+    return operation
+
+
+def _header(name: str, description: str) -> dict[str, Any]:
+    return {"in": "header", "name": name, "description": description, "schema": {"type": "string"}}

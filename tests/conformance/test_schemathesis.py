@@ -1,0 +1,79 @@
+"""The running service, web and workers, against its own document: schemathesis with all its checks."""
+
+import contextlib
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.conftest import empty_tables
+from tests.processes import running, served, wait_for
+
+SECONDS = int(os.environ.get("CATALOG_SCHEMATHESIS_SECONDS", "90"))
+WANTED = int(
+    os.environ.get("CATALOG_SCHEMATHESIS_CASES", "1")
+)  # more rounds, with other seeds, until there are so many
+CONFIG = Path(__file__).with_name("schemathesis.toml")
+PROCESSES = (("worker", "imports"), ("worker", "default"), ("send-webhooks",), ("clock",))
+
+
+@pytest.fixture
+def address(app, environment) -> Iterator[str]:
+    """The address of a whole service of its own."""
+    settings = {**environment, "CATALOG_ENV_FILE": os.devnull, "LOG_LEVEL": "ERROR"}
+    with contextlib.ExitStack() as stack:
+        for command in PROCESSES:
+            stack.enter_context(running(settings, "-m", "catalog.cli", *command))
+        url = stack.enter_context(served(settings, workers=2))
+        fill(url)
+        yield url
+    empty_tables(app)
+
+
+def fill(url: str) -> None:
+    """Leave one of everything that takes a file or time to make, so that its operations find something."""
+    api = f"{url}/api/v1"
+    rows = "sku,name,price\nLAMP-1,Desk lamp,39.9\nLAMP-2,Lamp,cheap\n"
+    imported = requests.post(f"{api}/products/upload", files={"file": ("products.csv", rows)}, timeout=10).json()
+    wait_for(lambda: requests.get(f"{api}/imports/{imported['task_id']}", timeout=10).json()["finished_at"])
+    requests.post(f"{api}/jobs/test", json={"fail": True}, timeout=10).raise_for_status()
+    requests.delete(f"{api}/products/all", timeout=10).raise_for_status()
+
+
+def test_the_api_is_what_its_document_says(address, tmp_path):
+    cases, rounds, began = 0, 0, time.monotonic()
+    while rounds == 0 or cases < WANTED:
+        cases += one_round(address, tmp_path, seed=rounds + 1)
+        rounds += 1
+    assert served_from_the_cache(address), "no read was answered by the hot path"
+    print(f"{cases:,} cases in {time.monotonic() - began:.0f} s, {rounds} rounds, 0 failures")
+
+
+def served_from_the_cache(address: str) -> int:
+    """Return how many reads were hits, which are answered before Flask."""
+    counted = requests.get(f"{address}/metrics", timeout=10).text
+    return int(float(re.search(r'catalog_cache_reads_total\{outcome="HIT"\} (\S+)', counted)[1]))
+
+
+def one_round(address: str, folder: Path, seed: int) -> int:
+    """Run schemathesis once and return how many cases it made; fail if it found anything."""
+    program = [sys.executable, "-m", "schemathesis.cli", "--config-file", str(CONFIG), "run"]
+    options = ["--seed", str(seed), "--max-time", str(SECONDS), "--no-color"]
+    command = [*program, f"{address}/api/openapi.json", *options]
+    with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True) as process:
+        said = "".join(_shown(process.stdout))
+    assert process.returncode == 0, "see above: `Reproduce with`"
+    assert "Selected: {0}/{0}".format(re.search(r"Selected: \d+/(\d+)", said)[1]) in said, "an operation was left out"
+    return int(re.search(r"([\d,]+) generated", said)[1].replace(",", ""))
+
+
+def _shown(lines: Iterable[str]) -> Iterator[str]:
+    for line in lines:
+        print(line, end="", flush=True)
+        yield line
