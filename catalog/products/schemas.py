@@ -191,7 +191,7 @@ class ProductWriteSchema(ma.Schema):
     kind = fields.String(required=True, validate=validate.OneOf(["create", "update"]))
     fields_ = fields.Dict(data_key="fields", attribute="fields", required=True, metadata={"example": {"name": "Lamp"}})
     state = fields.String(required=True, validate=validate.OneOf(WRITE_STATES))
-    attempts = fields.Integer(required=True, metadata={"description": "How often it was put off"})
+    attempts = fields.Integer(required=True, metadata={"description": "How often it was put off", "example": 0})
     code = fields.String(required=True, allow_none=True, metadata={"example": "conflict"})
     error = fields.String(required=True, allow_none=True)
     errors = fields.List(fields.Dict(), required=True, allow_none=True)
