@@ -1,4 +1,4 @@
-"""Applying queued writes: each in the transaction that holds its end too, so that it is made exactly once.
+"""Applying queued writes: each in one transaction with its own end, so that it is made exactly once.
 
 The writes of one product are made in the order in which they were answered, however many workers there are: one is
 taken only when no earlier one of its product is queued.
@@ -24,7 +24,6 @@ log = logging.getLogger(__name__)
 
 SHARE_SECONDS = 5.0  # of one job, so that the queue's other jobs get their turn
 LINGER_SECONDS = 0.05
-TOGETHER = 20  # with one commit
 MOST_ATTEMPTS = 8
 LONGEST_PAUSE = timedelta(minutes=1)
 TURNS = 3
@@ -48,24 +47,9 @@ def drain() -> None:
 def _apply_until(ends: float) -> bool:
     """Tell whether there was anything to apply, in the time that was left."""
     applied = 0
-    while time.monotonic() < ends and _apply_some():
+    while time.monotonic() < ends and apply_next():
         applied += 1
     return applied > 0
-
-
-def _apply_some() -> bool:
-    """Apply some writes with one commit; if that fails, the next one alone, so that only the guilty one is put off."""
-    try:
-        with transaction() as session:
-            for applied in range(TOGETHER):
-                write = session.scalar(_next(None), execution_options={"populate_existing": True})
-                if write is None:
-                    return applied > 0
-                _settle(write)
-            return True
-    except Exception as error:
-        log.warning("Queued writes are applied one by one: %s", error)
-        return apply_next()
 
 
 def apply_now(write_id: uuid.UUID, product_id: uuid.UUID) -> ProductWrite:
