@@ -72,12 +72,13 @@ def _register_features(app: Flask) -> None:
     from catalog.products.routes import blueprint as products
     from catalog.shop.routes import blueprint as shop
     from catalog.tasks.routes import blueprint as tasks
+    from catalog.transforms.routes import blueprint as transforms
     from catalog.webhooks.routes import blueprint as webhooks
 
     for pages in (api_docs, short_docs):
         app.register_blueprint(pages)
     app.cli.add_command(webhook_commands)
     api = openapi.Api(app)
-    for blueprint in (products, shop, imports, webhooks, tasks, jobs, celery, graphql, health):
+    for blueprint in (products, shop, imports, webhooks, tasks, jobs, celery, graphql, transforms, health):
         api.register_blueprint(blueprint)
     api.register_blueprint(tasks, name="python_tasks", url_prefix="/api/python/v1/tasks")
