@@ -67,6 +67,7 @@ def _register_features(app: Flask) -> None:
     from catalog.commands.webhooks import webhooks as webhook_commands
     from catalog.graphql_api.routes import blueprint as graphql
     from catalog.health.routes import blueprint as health
+    from catalog.imports.mapping_routes import blueprint as mappings
     from catalog.imports.routes import blueprint as imports
     from catalog.jobs.routes import celery, jobs
     from catalog.products.routes import blueprint as products
@@ -79,6 +80,6 @@ def _register_features(app: Flask) -> None:
         app.register_blueprint(pages)
     app.cli.add_command(webhook_commands)
     api = openapi.Api(app)
-    for blueprint in (products, shop, imports, webhooks, tasks, jobs, celery, graphql, transforms, health):
+    for blueprint in (products, shop, imports, mappings, webhooks, tasks, jobs, celery, graphql, transforms, health):
         api.register_blueprint(blueprint)
     api.register_blueprint(tasks, name="python_tasks", url_prefix="/api/python/v1/tasks")

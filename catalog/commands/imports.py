@@ -21,6 +21,8 @@ ENDED = ("Completed", "Failed", "Cancelled")
 @click.option("--empty", type=click.Choice(["keep", "clear"]), help="What an empty cell does to a known product.")
 @click.option("--delimiter", help="Between columns; found out if not given.")
 @click.option("--encoding", help="Of a file that is not UTF-8.")
+@click.option("--mapping", help='Columns to fields, as JSON: {"Preis": ["price", "parse_number:de"]}.')
+@click.option("--mapping-name", help="A mapping that is kept in the service, by its name.")
 @click.option("--strict", is_flag=True, help="Exit with status 1 if any row was rejected.")
 @click.option("--url", help="The service, such as http://127.0.0.1:5000; this project's if not given.")
 def import_file(file: Path, strict: bool, url: str | None, **options: str | None) -> None:

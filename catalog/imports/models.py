@@ -91,3 +91,14 @@ class RejectedRow(Base):
     code: Mapped[str] = mapped_column(Text)
     message: Mapped[str] = mapped_column(Text)
     data: Mapped[list[str]] = mapped_column(JSON)
+
+
+class ImportMapping(Base):
+    """A mapping that is kept under a name, to be used again."""
+
+    __tablename__ = "import_mappings"
+
+    name: Mapped[str] = mapped_column(String(100), primary_key=True)
+    mapping: Mapped[dict[str, Any]] = mapped_column(JSON)  # json keeps the order of the columns
+    created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
+    updated_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())

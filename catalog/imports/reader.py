@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 
@@ -104,15 +104,25 @@ def _reason(error: csv.Error) -> str:
     return f"The quoting is broken: {reason}."
 
 
-def read_header(text: str, delimiter: str | None = None) -> Header:
+def read_header(text: str, delimiter: str | None = None, renames: Mapping[str, str] | None = None) -> Header:
     """Return the header of the file that begins with `text`; the delimiter is sniffed unless given.
 
-    Raises ValidationFailed for a header that is missing, doubled, empty, or without `sku` or `name`.
+    `renames` says which columns are which fields of ours. Raises ValidationFailed for a header that is
+    missing, doubled, empty, or without `sku` or `name`, or without a column of `renames`.
     """
-    found = [_header(text, one) for one in ([delimiter] if delimiter else DELIMITERS)]
+    meant = {name.strip().lower(): field for name, field in (renames or {}).items()}
+    found = [_header(text, one, meant) for one in ([delimiter] if delimiter else DELIMITERS)]
     best = max(found, key=lambda header: ({"sku", "name"} <= header.places.keys(), len(header.names)))
-    _check_header(best)
+    _check_renames(best, renames or {})
+    _check_header(best, meant)
     return best
+
+
+def first_rows(text: str, header: Header, count: int, *, whole: bool) -> list[tuple[int, list[str]]]:
+    """Return the first rows with their lines; unless `text` is the whole file, its last line is left out."""
+    lines = _lines(text)
+    rows = islice(records([lines if whole else lines[:-1]], header.delimiter), 1, count + 1)
+    return [(line, cells) for line, cells, problem in rows if problem is None]
 
 
 def has_rows(text: str, header: Header) -> bool:
@@ -125,21 +135,29 @@ def _lines(text: str) -> list[str]:
     return list(io.StringIO(text, newline=""))
 
 
-def _header(text: str, delimiter: str) -> Header:
+def _header(text: str, delimiter: str, meant: Mapping[str, str]) -> Header:
     _, names, problem = next(records([_lines(text)], delimiter), (1, [], None))
-    fields = _plain([] if problem else names)
+    fields = _plain([] if problem else names, meant)
     places = {field: fields.index(field) for field in FIELDS if field in fields}
     ignored = [field for field in fields if field not in (*FIELDS, *OURS)]
     return Header(delimiter, names, places, ignored)
 
 
-def _plain(names: list[str]) -> list[str]:
+def _plain(names: list[str], meant: Mapping[str, str]) -> list[str]:
     plain = [name.strip().lower() for name in names]
-    return [_SYNONYMS.get(name, name) for name in plain]
+    return [meant.get(name) or _SYNONYMS.get(name, name) for name in plain]
 
 
-def _check_header(header: Header) -> None:
-    names = _plain(header.names)
+def _check_renames(header: Header, renames: Mapping[str, str]) -> None:
+    there = {name.strip().lower() for name in header.names}
+    missing = [name for name in renames if name.strip().lower() not in there]
+    if missing:
+        message = f"The header has no such column: it reads {_shown(header)}."
+        raise ValidationFailed([field_error(f"mapping.{name}", message, "no_column") for name in missing])
+
+
+def _check_header(header: Header, meant: Mapping[str, str]) -> None:
+    names = _plain(header.names, meant)
     doubled = next((name for name in names if names.count(name) > 1), None)
     if not names:
         raise _refused("The file is empty.")
@@ -150,7 +168,9 @@ def _check_header(header: Header) -> None:
     if "" in names:
         raise _refused(f"Column {names.index('') + 1} of the header has no name.")
     if doubled is not None:
-        raise _refused(f"The header names the column {doubled} twice.")
+        same = [name for name, field in zip(header.names, names, strict=True) if field == doubled]
+        means = f": {' and '.join(same)} are the same field" if meant else ""
+        raise _refused(f"The header names the column {doubled} twice{means}.")
 
 
 def _shown(header: Header) -> str:

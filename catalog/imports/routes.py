@@ -12,6 +12,7 @@ from catalog.openapi import LOCATION
 
 blueprint = Blueprint("imports", __name__, url_prefix="/api/v1", description="Imports of product files.")
 
+_MAPPING = "A JSON object from their columns to our fields, or to lists of a field and the transforms on the way to it"
 _FORM: dict[str, Any] = {
     "type": "object",
     "required": ["file"],
@@ -23,6 +24,8 @@ _FORM: dict[str, Any] = {
         "delimiter": {"type": "string", "enum": [",", ";", "\t", "|", "tab", "\\t"], "description": "Else sniffed"},
         "events": {"type": "string", "enum": ["summary", "per_product", "none"], "default": "summary"},
         "encoding": {"type": "string", "example": "utf-8", "description": "Else UTF-8, or what a byte order mark says"},
+        "mapping": {"type": "string", "description": _MAPPING, "example": '{"Titel": ["name", "strip", "title_case"]}'},
+        "mapping_name": {"type": "string", "description": "The name of a kept mapping, instead of `mapping`"},
     },
 }
 _UPLOAD = {"schema": _FORM, "example": {"file": "sku,name,price\nLAMP-001,Desk lamp,39.9\n", "mode": "upsert"}}

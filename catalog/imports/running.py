@@ -9,7 +9,7 @@ from sqlalchemy import Connection, select, text
 from sqlalchemy.exc import DBAPIError
 
 from catalog.errors import CatalogError
-from catalog.imports import reader, staging, storage, telling
+from catalog.imports import mapping, reader, staging, storage, telling
 from catalog.imports.lease import Cancelled, Lease, LeaseLost, prove
 from catalog.imports.loading import Loader, Refused
 from catalog.imports.models import Import
@@ -85,14 +85,15 @@ def _carry_out(lease: Lease, settings: dict[str, Any]) -> tuple[str, str | None]
 def _stage(lease: Lease, imported: Any, settings: dict[str, Any]) -> reader.Header:
     path, options = storage.path_of(lease.id), imported.options
     text_of_head, _ = head_text(path, options["encoding"])
-    header = reader.read_header(text_of_head, options["delimiter"])
+    columns = mapping.read(options.get("mapping"))
+    header = reader.read_header(text_of_head, options["delimiter"], mapping.renames(columns))
     if staging.is_staged(lease.engine, lease.id, imported.staged_rows):
         return header
     found = survey(path, options["encoding"], settings["UPLOAD_MAX_MB"] << 20)
     with lease.engine.begin() as connection:
         prove(connection, lease, "total_rows = :rows, encoding = :name", rows=found.records, name=found.encoding)
         telling.started(connection, imported, found.records)
-    staging.stage(lease, path, found, header, keep_raw=options["mode"] != "upsert")
+    staging.stage(lease, path, found, mapping.checker(header, columns), keep_raw=options["mode"] != "upsert")
     return header
 
 

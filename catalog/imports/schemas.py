@@ -152,3 +152,5 @@ class UploadOptionsSchema(ma.Schema):
     events = fields.String(load_default=LEVELS[0], validate=validate.OneOf(LEVELS))
     delimiter = Delimiter(load_default=None)
     encoding = Encoding(load_default=None)
+    mapping = fields.String(load_default=None)  # JSON, read where named ones can be looked up
+    mapping_name = fields.String(load_default=None)

@@ -1,7 +1,7 @@
 """The rules of imports: taking a file in, watching, cancelling; `run()` and `sweep()` are for the background."""
 
 import uuid
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
 
 from flask import current_app
@@ -11,7 +11,20 @@ from catalog import jobqueue
 from catalog.database import transaction
 from catalog.errors import Conflict, NotFound, ValidationFailed, field_error
 from catalog.extensions import db
-from catalog.imports import files, lease, progress, reader, report, running, storage, survey, sweeping, telling
+from catalog.imports import (
+    files,
+    lease,
+    mapping,
+    mappings,
+    progress,
+    reader,
+    report,
+    running,
+    storage,
+    survey,
+    sweeping,
+    telling,
+)
 from catalog.imports.models import Import, RejectedRow
 from catalog.imports.upload import Upload
 
@@ -29,12 +42,13 @@ def submit(upload: Upload) -> Import:
     its first 64 KB, and StorageFull. Otherwise the file is safe on disk when this returns.
     """
     files.check_kind(upload.path, upload.filename)
-    header = _readable_header(upload)
+    options = {**upload.options, "mapping": mappings.chosen(upload.options)}
+    header = _readable_header(upload, mapping.read(options["mapping"]))
     with transaction() as session:
         imported = Import(
             filename=upload.filename,
             size=upload.size,
-            options=upload.options,
+            options=options,
             header=header.names,
             ignored_columns=header.ignored,
         )
@@ -45,11 +59,13 @@ def submit(upload: Upload) -> Import:
         return imported
 
 
-def _readable_header(upload: Upload) -> reader.Header:
+def _readable_header(upload: Upload, columns: Sequence[mapping.Column]) -> reader.Header:
     text, whole = survey.head_text(upload.path, upload.options["encoding"])
-    header = reader.read_header(text, upload.options["delimiter"])
+    header = reader.read_header(text, upload.options["delimiter"], mapping.renames(columns))
     if whole and not reader.has_rows(text, header):
         raise ValidationFailed([field_error("file", "The file has a header and no rows.", "empty")])
+    if columns:
+        mapping.try_out(reader.first_rows(text, header, mapping.FIRST_ROWS, whole=whole), header, columns)
     return header
 
 

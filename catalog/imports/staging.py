@@ -16,7 +16,6 @@ from catalog.imports import files, reader
 from catalog.imports.check import Checker
 from catalog.imports.feed import READ_PERCENT, Feed
 from catalog.imports.lease import Lease, prove
-from catalog.imports.reader import Header
 from catalog.imports.survey import Survey
 
 SUPERSEDED_DETAILS = 100
@@ -51,14 +50,13 @@ def is_staged(engine: Engine, import_id: UUID, staged_rows: int | None) -> bool:
         return bool(connection.scalar(text(f"SELECT count(*) FROM {table}")) == staged_rows)
 
 
-def stage(lease: Lease, path: Path, found: Survey, header: Header, *, keep_raw: bool) -> None:
+def stage(lease: Lease, path: Path, found: Survey, checker: Checker, *, keep_raw: bool) -> None:
     """Fill the import's table and `import_errors`, and write the counts to the import's row.
 
     Deterministic, so it can be done again. `keep_raw` keeps each row as it was beside its values, for
     refusals while applying. Raises BadFile, LeaseLost and Cancelled, and then nothing is changed.
     """
-    checker = Checker(header)
-    records = reader.records(files.line_blocks(path, found.encoding), header.delimiter)
+    records = reader.records(files.line_blocks(path, found.encoding), checker.header.delimiter)
     next(records)  # the header
     with lease.engine.begin() as connection:
         # A file may take longer than a request's statement may; the lease watches over it.

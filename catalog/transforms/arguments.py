@@ -69,11 +69,9 @@ def reader(annotation: Any) -> tuple[str, Convert]:
 
 def shown(argument: Argument) -> str:
     """Return an argument as it stands in a signature."""
-    if argument.required or argument.many:
-        default = ""
-    else:
-        default = " = none" if argument.default is None else f" = {as_text(argument.default) or '""'}"
-    return f"{'*' if argument.many else ''}{argument.name}: {argument.kind}{default}"
+    optional = not argument.required and not argument.many
+    default = "none" if argument.default is None else as_text(argument.default if optional else "") or '""'
+    return f"{'*' if argument.many else ''}{argument.name}: {argument.kind}{f' = {default}' if optional else ''}"
 
 
 def as_text(value: Any) -> str:

@@ -21,9 +21,15 @@ _NUMBERS = {
     for style, (mark, point) in _STYLES.items()
 }
 _CURRENCY = re.compile(r"(?i:\b(?:EUR|USD|GBP|CHF|JPY|SEK|NOK|DKK|PLN|CZK|CAD|AUD|Fr|kr|zł|Kč)\b\.?)|[€$£¥₹]")
-_YES = frozenset("true yes y t 1 on ja j wahr oui vrai si sí verdadero tak x ✓".split())
-_NO = frozenset("false no n f 0 off nein falsch non faux falso nie".split())
-_BREAKING = frozenset("br p div li tr td th h1 h2 h3 h4 h5 h6 ul ol table section article".split())
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_YES = _words("true yes y t 1 on ja j wahr oui vrai si sí verdadero tak x ✓")
+_NO = _words("false no n f 0 off nein falsch non faux falso nie")
+_BREAKING = _words("br p div li tr td th h1 h2 h3 h4 h5 h6 ul ol table section article")
 
 _FACTORS: dict[str, dict[str, Decimal]] = {
     "weight": {name: Decimal(grams) for name, grams in {"mg": "0.001", "g": "1", "kg": "1000", "t": "1000000"}.items()}
@@ -97,7 +103,7 @@ def parse_bool(text: str) -> bool:
 def parse_currency(text: str, style: Style = "en") -> Decimal:
     """Read an amount of money without its currency: EUR 1,234.50 (en), 1.234,50 € (de), CHF 5.- (ch)."""
     amount = _CURRENCY.sub("", text.translate(_ALIKE)).strip()
-    return parse_number(re.sub(r"[.,][-–—]{1,2}$", "", amount), style)
+    return parse_number(re.sub(r"[.,][-\u2013\u2014]{1,2}$", "", amount), style)
 
 
 @register()

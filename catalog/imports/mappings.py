@@ -1,0 +1,118 @@
+"""The rules of mappings that are kept under a name, and of those that a header suggests."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.dialects.postgresql import insert
+
+from catalog.database import transaction
+from catalog.errors import Conflict, NotFound, ValidationFailed, field_error
+from catalog.extensions import db
+from catalog.imports import mapping
+from catalog.imports.models import ImportMapping
+from catalog.imports.reader import FIELDS
+
+# What shops call our fields, in lower case, without space, hyphen, underscore or point.
+_SYNONYMS = {
+    "sku": "article articleno articlenumber artikelnr artikelnummer artnr itemno itemnumber partnumber ref référence",
+    "name": "title titel titre título bezeichnung artikelbezeichnung produktname productname nom nombre libellé",
+    "description": "beschreibung langtext descripción text details longdescription body",
+    "active": "aktiv actif activo enabled published visible status",
+    "price": "preis prix precio vk vkpreis verkaufspreis unitprice amount bruttopreis",
+    "stock_quantity": "stock bestand lagerbestand menge qty quantity stockqty inventory cantidad quantité",
+    "category": "kategorie catégorie categoría warengruppe producttype type group",
+    "image": "bild bildurl imageurl imagesrc picture photo foto imagen",
+    "rating_rate": "rating bewertung stars sterne note",
+    "rating_count": "ratings reviews reviewcount bewertungen anzahlbewertungen",
+}
+_FIELD_OF = {synonym: field for field, synonyms in _SYNONYMS.items() for synonym in synonyms.split()}
+
+
+def chosen(options: dict[str, Any]) -> mapping.Document | None:
+    """Return the mapping that an upload asks for, itself or by name; None for none. Raises ValidationFailed."""
+    given, name = options["mapping"], options["mapping_name"]
+    if given and name:
+        raise ValidationFailed([field_error("mapping", "Give `mapping` or `mapping_name`, not both.")])
+    if not name:
+        return mapping.parse(given)
+    kept = db.session.get(ImportMapping, name)
+    if kept is None:
+        raise ValidationFailed([field_error("mapping_name", f"There is no mapping named {name}.", "not_found")])
+    return kept.mapping
+
+
+def listing() -> dict[str, Any]:
+    """Return all kept mappings by name: {"items", "total"}."""
+    items = db.session.scalars(select(ImportMapping).order_by(ImportMapping.name)).all()
+    return {"items": items, "total": len(items)}
+
+
+def get(name: str) -> ImportMapping:
+    """Return a kept mapping. Raises NotFound."""
+    found = db.session.get(ImportMapping, name, populate_existing=True)
+    if found is None:
+        raise NotFound(f"There is no mapping named {name}.")
+    return found
+
+
+def create(name: str, document: mapping.Document) -> ImportMapping:
+    """Keep a mapping. Raises ValidationFailed for a wrong one, Conflict for a name that is taken."""
+    mapping.read(document)
+    statement = insert(ImportMapping).values(name=name, mapping=document).on_conflict_do_nothing()
+    with transaction() as session:
+        if session.scalar(statement.returning(ImportMapping.name)) is None:
+            taken = field_error("name", "There is a mapping of this name.", "taken")
+            raise Conflict("There is a mapping of this name.", errors=[taken])
+        return get(name)
+
+
+def update(name: str, document: mapping.Document) -> ImportMapping:
+    """Replace a kept mapping; imports already submitted keep theirs. Raises ValidationFailed, NotFound."""
+    mapping.read(document)
+    with transaction() as session:
+        kept = _locked(name)
+        kept.mapping, kept.updated_at = document, func.clock_timestamp()
+        session.flush()
+        return kept
+
+
+def delete(name: str) -> None:
+    """Forget a kept mapping; imports already submitted keep theirs. Raises NotFound."""
+    with transaction() as session:
+        session.delete(_locked(name))
+
+
+def suggest(header: Sequence[str]) -> dict[str, Any]:
+    """Return what the columns seem to be: {"mapping", "unmatched", "missing"}.
+
+    Names that are ours go before known synonyms; the first of two columns that could be one field has it.
+    """
+    suggested: dict[str, str] = {}
+    for names in (_as_they_are(header), _as_synonyms(header)):
+        for column, field in names.items():
+            if field is not None and column not in suggested and field not in suggested.values():
+                suggested[column] = field
+    return {
+        "mapping": {column: suggested[column] for column in header if column in suggested},
+        "unmatched": [column for column in header if column not in suggested],
+        "missing": [field for field in ("sku", "name") if field not in suggested.values()],
+    }
+
+
+def _as_they_are(header: Sequence[str]) -> dict[str, str | None]:
+    exact = sorted(header, key=lambda column: column not in FIELDS)  # before those that differ in case
+    return {column: field if (field := column.strip().lower()) in FIELDS else None for column in exact}
+
+
+def _as_synonyms(header: Sequence[str]) -> dict[str, str | None]:
+    plain = str.maketrans("", "", " -_./")
+    ours = {field.translate(plain): field for field in FIELDS}
+    return {column: (ours | _FIELD_OF).get(column.lower().translate(plain)) for column in header}
+
+
+def _locked(name: str) -> ImportMapping:
+    found = db.session.get(ImportMapping, name, with_for_update=True, populate_existing=True)
+    if found is None:
+        raise NotFound(f"There is no mapping named {name}.")
+    return found
