@@ -122,8 +122,10 @@ def to_whole(value: Any) -> int:
     """Return a whole number of at most nine digits. Raises NotConvertible."""
     if isinstance(value, str) and _WHOLE.fullmatch(value.strip()):
         return int(value)
-    if not isinstance(value, bool) and isinstance(value, int | Decimal) and abs(value) < 10**9 and value == int(value):
-        return int(value)
+    if isinstance(value, int | Decimal) and not isinstance(value, bool):
+        number = Decimal(value)
+        if number.is_finite() and abs(number) < 10**9 and number == number.to_integral_value():
+            return int(number)
     raise NotConvertible("Must be a whole number of at most nine digits.")
 
 

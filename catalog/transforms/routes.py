@@ -22,7 +22,7 @@ def list_transforms() -> Any:
 
 @blueprint.post("/<name>")
 @blueprint.arguments(schemas.CallSchema, example={"arguments": [5, 7]})
-@blueprint.response(200, schemas.ResultSchema, example={"name": "add", "result": 12, "text": "12"})
+@blueprint.response(200, schemas.TransformResultSchema, example={"name": "add", "result": 12, "text": "12"})
 @blueprint.problem(400, "Wrong arguments, by their names, or a value that the transform can make nothing of")
 @blueprint.problem(404, "No such transform")
 def call_transform(body: dict[str, Any], name: str) -> Any:

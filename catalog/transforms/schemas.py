@@ -48,7 +48,7 @@ class CallSchema(ma.Schema):
     )
 
 
-class ResultSchema(ma.Schema):
+class TransformResultSchema(ma.Schema):
     """What came of it; `text` is the same exactly, whatever a JSON parser makes of numbers."""
 
     name = fields.String(required=True, metadata={"example": "add"})

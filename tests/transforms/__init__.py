@@ -1,0 +1,1 @@
+"""Transforms: the functions, the registry, the verb and the API."""
