@@ -61,10 +61,13 @@ def peer(script: str, rows: int) -> Callable[[Arena, File], float]:
     return run
 
 
-def ours(service: Service, file: File) -> tuple[float, dict[str, Any]]:
-    """Upload the file and wait for `Completed`; return the seconds from the first byte on, and the last status."""
+def ours(service: Service, file: File, options: dict[str, str] | None = None) -> tuple[float, dict[str, Any]]:
+    """Upload the file, with form fields beside it, and wait for `Completed`.
+
+    Return the seconds from the first byte on, and the last status.
+    """
     began = time.monotonic()
-    task = service.upload(file.path, {}, lambda _sent: None)
+    task = service.upload(file.path, options or {}, lambda _sent: None)
     while True:
         status = service.status(task)
         if status["state"] in ENDED:
