@@ -49,7 +49,7 @@ def suggest_mapping(body: dict[str, Any]) -> Any:
     return mappings.suggest(body["header"])
 
 
-@blueprint.get("/<name>")
+@blueprint.get("/<string:name>")
 @blueprint.response(200, schemas.MappingSchema)
 @blueprint.problem(404, "No such mapping")
 def get_mapping(name: str) -> Any:
@@ -60,7 +60,7 @@ def get_mapping(name: str) -> Any:
     return mappings.get(name)
 
 
-@blueprint.put("/<name>")
+@blueprint.put("/<string:name>")
 @blueprint.arguments(schemas.MappingChangeSchema)
 @blueprint.response(200, schemas.MappingSchema)
 @blueprint.problem(400, "A wrong mapping, by column")
@@ -73,7 +73,7 @@ def put_mapping(body: dict[str, Any], name: str) -> Any:
     return mappings.update(name, body["mapping"])
 
 
-@blueprint.delete("/<name>")
+@blueprint.delete("/<string:name>")
 @blueprint.response(204)
 @blueprint.problem(404, "No such mapping")
 def delete_mapping(name: str) -> None:

@@ -15,7 +15,7 @@ from catalog.imports.reader import FIELDS
 
 # What shops call our fields, in lower case, without space, hyphen, underscore or point.
 _SYNONYMS = {
-    "sku": "artikel article articleno articlenumber artikelnr artikelnummer artnr itemno itemnumber partnumber ref référence",
+    "sku": "artikel article articleno artikelnr artikelnummer artnr itemno itemnumber partnumber référence",
     "name": "title titel titre título bezeichnung artikelbezeichnung produktname productname nom nombre libellé",
     "description": "beschreibung langtext descripción text details longdescription body",
     "active": "aktiv actif activo enabled published visible status",

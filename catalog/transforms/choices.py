@@ -3,13 +3,13 @@
 from catalog.transforms import register
 
 
-@register()
+@register(takes_empty=True)
 def default_if_empty(text: str, default: str) -> str:
     """Return the default where the text is empty or only space."""
     return text if text.strip() else default
 
 
-@register()
+@register(takes_empty=True)
 def concat(text: str, *others: str) -> str:
     """Write texts one after the other."""
     return "".join((text, *others))
@@ -25,7 +25,7 @@ def split_take(text: str, separator: str, position: int = 1) -> str:
     return parts[place].strip() if 0 <= place < len(parts) else ""
 
 
-@register()
+@register(takes_empty=True)
 def map_values(text: str, table: dict[str, str], default: str | None = None) -> str:
     """Replace a text by its entry in a table, or by the default; without one, an unknown text is an error."""
     found = table.get(text.strip(), default)

@@ -27,6 +27,7 @@ class Transform:
 
     name: str
     function: Callable[..., Any]
+    takes_empty: bool = False
 
     @cached_property
     def arguments(self) -> list[Argument]:
@@ -54,14 +55,15 @@ class Registry:
     def __init__(self) -> None:
         self._known: dict[str, Transform] = {}
 
-    def register(self, name: str | None = None) -> Callable[[Function], Function]:
+    def register(self, name: str | None = None, *, takes_empty: bool = False) -> Callable[[Function], Function]:
         """Make the decorated function known, by its own name or another.
 
+        In a chain an empty text passes by all functions but those that say they make something of it.
         Raises RegistryError for a name that is taken, and for a function without annotations or docstring.
         """
 
         def known(function: Function) -> Function:
-            self._add(Transform(name or function.__name__, function))
+            self._add(Transform(name or function.__name__, function, takes_empty))
             return function
 
         return known

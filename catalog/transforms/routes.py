@@ -20,7 +20,7 @@ def list_transforms() -> Any:
     return service.page()
 
 
-@blueprint.post("/<name>")
+@blueprint.post("/<string:name>")
 @blueprint.arguments(schemas.CallSchema, example={"arguments": [5, 7]})
 @blueprint.response(200, schemas.TransformResultSchema, example={"name": "add", "result": 12, "text": "12"})
 @blueprint.problem(400, "Wrong arguments, by their names, or a value that the transform can make nothing of")

@@ -69,14 +69,18 @@ class Step:
         named = _named(self.transform, [None, *arguments])
         del named[first.name]
         self._convert, self._function = first.convert, self.transform.function
+        self._passes_empty = not self.transform.takes_empty
         self._fixed = _converted(others, named)
 
     def apply(self, value: Any) -> Any:
-        """Return what becomes of a value. Raises TransformFailed."""
+        """Return what becomes of a value. Raises TransformFailed, whatever a package's function raises."""
+        if self._passes_empty and (value is None or (isinstance(value, str) and not value.strip())):
+            return ""
         try:
             return self._function(self._convert(value), *self._fixed)
-        except (ValueError, ArithmeticError) as error:
-            raise TransformFailed(self.transform.name, str(error)) from error
+        except Exception as error:
+            reason = str(error) if isinstance(error, ValueError) else repr(error)
+            raise TransformFailed(self.transform.name, reason) from error
 
 
 def steps(specified: Sequence[Any]) -> list[Step]:

@@ -76,6 +76,12 @@ def test_what_the_transforms_make_is_checked_as_any_row(importer):
     assert result["error_details"][0]["error"] == "price: At most 2 decimals."
 
 
+def test_an_empty_cell_stays_empty(importer):
+    mapping = '{"price": ["price", "parse_number:de"], "category": ["category", "default_if_empty:Other"]}'
+    assert counts(importer.run("sku,name,price,category\nA,One,,\n", mapping=mapping)) == {"created": 1}
+    assert (importer.by_sku()["A"]["price"], importer.by_sku()["A"]["category"]) == (None, "Other")
+
+
 def test_a_row_of_another_width_is_rejected_before_any_transform(importer):
     result = importer.run(CONTENT + "A-3;x\n", mapping=as_json(MAPPING))
     assert [(row["row"], row["code"]) for row in result["error_details"]] == [(4, "ragged")]

@@ -72,6 +72,15 @@ def test_the_file_and_its_options_arrive_and_the_summary_names_the_rejected_rows
     assert f"{service.url}/api/v1/imports/7/errors.csv" in ended.output
 
 
+def test_a_mapping_arrives_as_it_was_written(service, file):
+    mapping = '{"Größe": ["name", "concat:; \\"x\\""]}'
+
+    ended = run(service, file, "--mapping", mapping, "--mapping-name", "supplier-7")
+
+    assert ended.exit_code == 0, ended.output
+    assert (service.upload["mapping"], service.upload["mapping_name"]) == (mapping, "supplier-7")
+
+
 @pytest.mark.parametrize(
     ("state", "rejected", "options", "code"),
     [

@@ -195,3 +195,26 @@ def test_a_step_is_a_text_with_colons_or_a_list(step, text, result):
 def test_what_is_no_step_is_refused(step):
     with pytest.raises(ValidationFailed):
         service.steps([step])
+
+
+@pytest.mark.parametrize(
+    ("steps", "text", "result"),
+    [
+        (["parse_number:de", "round_to:2"], " ", ""),
+        (["default_if_empty:0", "parse_number"], "", "0"),
+        (["subtract:1", "add:5"], "1", "5"),  # nought is not empty
+        (["concat:x"], "", "x"),
+    ],
+)
+def test_an_empty_text_passes_by_what_makes_nothing_of_it(steps, text, result):
+    assert service.through(service.steps(steps), text) == result
+
+
+def test_whatever_a_packages_function_raises_is_a_failure_of_its_name(monkeypatch):
+    def broken(text: str, _: None) -> str:
+        return {}[text]
+
+    step = service.Step("strip", [])
+    monkeypatch.setattr(step, "_function", broken)
+    with pytest.raises(service.TransformFailed, match=r"`strip` failed: KeyError"):
+        step.apply("a")
