@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from catalog.errors import CatalogError, FieldError, ValidationFailed, field_error
+from catalog.http import parse_json
 from catalog.imports.check import Checker, RowRejected
 from catalog.imports.reader import FIELDS, Header
 from catalog.transforms import service as transforms
@@ -38,6 +39,8 @@ def read(document: Any, field: str = "mapping") -> list[Column]:
         return []
     if not isinstance(document, Mapping) or not document:
         raise ValidationFailed([field_error(field, 'Must be an object such as {"Title": "name"}.')])
+    if "\\u0000" in json.dumps(document, default=str):
+        raise ValidationFailed([field_error(field, "Must not contain NUL characters.")])
     errors: list[FieldError] = []
     columns = [column for item in document.items() if (column := _column(*item, field, errors))]
     errors += _doubled(columns, field)
@@ -51,11 +54,16 @@ def parse(text: str | None) -> Document | None:
     if not text:
         return None
     try:
-        document = json.loads(text, object_pairs_hook=_without_doubles)
-    except (ValueError, RecursionError) as error:
-        raise ValidationFailed([field_error("mapping", f"Must be a JSON object: {error}")]) from error
+        document = parse_json(text.encode())
+    except CatalogError as error:
+        raise ValidationFailed([field_error("mapping", f"Must be a JSON object: {error.detail}")]) from error
+    return checked(document)
+
+
+def checked(document: Any) -> Document:
+    """Return a mapping as it can be kept, with exact numbers as texts. Raises as `read()`."""
     read(document)
-    return document  # type: ignore[no-any-return]
+    return json.loads(json.dumps(document, default=str))  # type: ignore[no-any-return]
 
 
 def renames(columns: Sequence[Column]) -> dict[str, str]:
@@ -168,7 +176,7 @@ def _steps(specified: Sequence[Any]) -> list[transforms.Step]:
 
 
 def _named(specified: Any) -> str:
-    return specified if isinstance(specified, str) else json.dumps(specified, ensure_ascii=False)[:200]
+    return specified if isinstance(specified, str) else json.dumps(specified, ensure_ascii=False, default=str)[:200]
 
 
 def _doubled(columns: Sequence[Column], field: str) -> list[FieldError]:
@@ -185,11 +193,3 @@ def _doubled(columns: Sequence[Column], field: str) -> list[FieldError]:
                 field_error(f"{field}.{column.name}", f"The column is named twice, also as {same}.", "doubled")
             )
     return errors
-
-
-def _without_doubles(pairs: list[tuple[str, Any]]) -> Document:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        raise ValueError(f"the column {next(name for name in names if names.count(name) > 1)[:100]!r} occurs twice")
-    return found

@@ -24,7 +24,7 @@ class MappingCreateSchema(MappingChangeSchema):
     name = fields.String(
         required=True,
         validate=[_NAME, validate.NoneOf(["suggest"])],
-        metadata={"example": "supplier-7"},
+        metadata={"example": "supplier-7", "pattern": "^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$"},
     )
 
 

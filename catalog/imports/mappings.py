@@ -36,7 +36,7 @@ def chosen(options: dict[str, Any]) -> mapping.Document | None:
         raise ValidationFailed([field_error("mapping", "Give `mapping` or `mapping_name`, not both.")])
     if not name:
         return mapping.parse(given)
-    kept = db.session.get(ImportMapping, name)
+    kept = db.session.get(ImportMapping, name) if "\0" not in name else None
     if kept is None:
         raise ValidationFailed([field_error("mapping_name", f"There is no mapping named {name}.", "not_found")])
     return kept.mapping
@@ -50,7 +50,7 @@ def listing() -> dict[str, Any]:
 
 def get(name: str) -> ImportMapping:
     """Return a kept mapping. Raises NotFound."""
-    found = db.session.get(ImportMapping, name, populate_existing=True)
+    found = db.session.get(ImportMapping, name, populate_existing=True) if "\0" not in name else None
     if found is None:
         raise NotFound(f"There is no mapping named {name}.")
     return found
@@ -58,8 +58,7 @@ def get(name: str) -> ImportMapping:
 
 def create(name: str, document: mapping.Document) -> ImportMapping:
     """Keep a mapping. Raises ValidationFailed for a wrong one, Conflict for a name that is taken."""
-    mapping.read(document)
-    statement = insert(ImportMapping).values(name=name, mapping=document).on_conflict_do_nothing()
+    statement = insert(ImportMapping).values(name=name, mapping=mapping.checked(document)).on_conflict_do_nothing()
     with transaction() as session:
         if session.scalar(statement.returning(ImportMapping.name)) is None:
             taken = field_error("name", "There is a mapping of this name.", "taken")
@@ -69,10 +68,10 @@ def create(name: str, document: mapping.Document) -> ImportMapping:
 
 def update(name: str, document: mapping.Document) -> ImportMapping:
     """Replace a kept mapping; imports already submitted keep theirs. Raises ValidationFailed, NotFound."""
-    mapping.read(document)
+    checked = mapping.checked(document)
     with transaction() as session:
         kept = _locked(name)
-        kept.mapping, kept.updated_at = document, func.clock_timestamp()
+        kept.mapping, kept.updated_at = checked, func.clock_timestamp()
         session.flush()
         return kept
 
@@ -112,7 +111,8 @@ def _as_synonyms(header: Sequence[str]) -> dict[str, str | None]:
 
 
 def _locked(name: str) -> ImportMapping:
-    found = db.session.get(ImportMapping, name, with_for_update=True, populate_existing=True)
-    if found is None:
+    get(name)
+    locked = db.session.get(ImportMapping, name, with_for_update=True, populate_existing=True)
+    if locked is None:  # forgotten in the meantime
         raise NotFound(f"There is no mapping named {name}.")
-    return found
+    return locked

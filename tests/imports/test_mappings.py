@@ -49,9 +49,15 @@ def test_a_wrong_mapping_is_not_kept(client):
 
 
 @pytest.mark.parametrize("method", ["get", "put", "delete"])
-def test_an_unknown_mapping_is_not_found(client, method):
+@pytest.mark.parametrize("name", ["none", "a%00b", "%20"])
+def test_an_unknown_mapping_is_not_found(client, method, name):
     body = {"json": {"mapping": MAPPING}} if method == "put" else {}
-    assert getattr(client, method)(f"{URL}/none", **body).status_code == 404
+    assert getattr(client, method)(f"{URL}/{name}", **body).status_code == 404
+
+
+def test_numbers_in_a_mapping_stay_exact(client):
+    kept = keep(client, mapping={"Preis": ["price", ["multiply", 1.1], ["round_to", 2]]})
+    assert (kept.status_code, kept.json["mapping"]) == (201, {"Preis": ["price", ["multiply", "1.1"], ["round_to", 2]]})
 
 
 def test_an_upload_takes_a_kept_mapping_by_its_name(importer):
