@@ -69,6 +69,7 @@ def _register_features(app: Flask) -> None:
     from catalog.health.routes import blueprint as health
     from catalog.imports.routes import blueprint as imports
     from catalog.jobs.routes import celery, jobs
+    from catalog.orders.routes import blueprint as orders
     from catalog.products.routes import blueprint as products
     from catalog.shop.routes import blueprint as shop
     from catalog.tasks.routes import blueprint as tasks
@@ -78,6 +79,6 @@ def _register_features(app: Flask) -> None:
         app.register_blueprint(pages)
     app.cli.add_command(webhook_commands)
     api = openapi.Api(app)
-    for blueprint in (products, shop, imports, webhooks, tasks, jobs, celery, graphql, health):
+    for blueprint in (products, shop, imports, webhooks, orders, tasks, jobs, celery, graphql, health):
         api.register_blueprint(blueprint)
     api.register_blueprint(tasks, name="python_tasks", url_prefix="/api/python/v1/tasks")
