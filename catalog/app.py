@@ -64,6 +64,7 @@ def _bind_extensions(app: Flask) -> None:
 def _register_features(app: Flask) -> None:
     from catalog.api_docs.routes import blueprint as api_docs
     from catalog.api_docs.routes import short as short_docs
+    from catalog.commands.orders import orders as order_commands
     from catalog.commands.webhooks import webhooks as webhook_commands
     from catalog.graphql_api.routes import blueprint as graphql
     from catalog.health.routes import blueprint as health

@@ -4,7 +4,7 @@ import difflib
 
 import click
 
-from catalog.commands import data, develop, graphql, imports, processes, service, webhooks
+from catalog.commands import data, develop, graphql, imports, orders, processes, service, webhooks
 from catalog.stack.errors import StackError
 
 
@@ -68,6 +68,7 @@ VERBS = (
     data.init_db,
     imports.import_file,
     webhooks.verb,
+    orders.verb,
     graphql.playground,
     develop.test,
     develop.test_verbose,

@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import select, text
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
 from catalog.database import after_commit, in_transaction, transaction
@@ -44,6 +46,19 @@ def take_in(contents: Sequence[Content]) -> list[Outcome]:
             after_commit(bell.ring)
     known = {**kept, **new}
     return [_outcome(each, known[each["id"]], own) for each, own in zip(contents, hashes, strict=True)]
+
+
+def take_in_each(contents: Sequence[Content]) -> list[Outcome]:
+    """The same, but an order that makes it fail does so alone; returns its error in place of the order.
+
+    Raises what PostgreSQL raises when it does not answer: then nothing is kept.
+    """
+    try:
+        return take_in(contents)
+    except (OperationalError, PoolTimeout):
+        raise
+    except Exception as error:
+        return [error] if len(contents) == 1 else [take_in_each([each])[0] for each in contents]
 
 
 def _insert(session: Session, contents: Sequence[Content], hashes: Sequence[str]) -> dict[int, Order]:
@@ -105,16 +120,10 @@ class Together:
         batch = [self._waiting.popleft() for _ in range(len(self._waiting))]
         try:
             outcomes = self._call([each.content for each in batch])
-        except Exception:  # perhaps of one alone, which the others must not suffer from
-            outcomes = [self._alone(each.content) for each in batch]
+        except Exception as error:  # raised for each where it was submitted
+            outcomes = [error] * len(batch)
         for each, outcome in zip(batch, outcomes, strict=True):
             each.outcomes.append(outcome)
 
-    def _alone(self, order: Content) -> Outcome:
-        try:
-            return self._call([order])[0]
-        except Exception as error:  # raised where it was submitted
-            return error
 
-
-together = Together(take_in)
+together = Together(take_in_each)

@@ -77,6 +77,7 @@ class _Batch:
         with transaction() as session:
             values = {"token": token, "batch": BATCH, "lease": LEASE_SECONDS}
             orders = _rows(session, _CLAIM, values)
+            session.expunge_all()  # from here on they are what was claimed, whatever becomes of the rows
         return cls(token, orders) if orders else None
 
     def process(self) -> None:

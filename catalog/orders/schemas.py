@@ -34,7 +34,7 @@ QUEUED_EXAMPLE = {
     "status": "queued",
     "items": [_ITEM],
     "total": None,
-    "hash": "1ca6f9d1d0a9b1ae1ee1ba1a4a5ee6a7b1bb3cc0dd1e7b1d9ef0ec0fbd28fb62",
+    "hash": "a7cd39920ae9fecdccd53214d0c939f6f2b9788f6c553b727257bd6db0edebef",
     "submitted_at": "2026-01-05T10:00:00Z",
     "created_at": "2026-01-05T10:00:01.250000Z",
     "processed_at": None,

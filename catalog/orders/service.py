@@ -29,8 +29,8 @@ def submit(order: Content) -> Order:
 
 
 def submit_many(orders: Sequence[Content]) -> list[Order | Exception]:
-    """Keep orders in one transaction; return each as it is kept, or the Conflict with the one that is."""
-    return intake.take_in(orders)
+    """Keep orders in one transaction; return each as it is kept, or why it cannot be: a Conflict, say."""
+    return intake.take_in_each(orders)
 
 
 def get(order_id: int) -> Order:

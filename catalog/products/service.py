@@ -51,10 +51,10 @@ def get_by_reference(reference: str) -> Product:
 
 def known_skus(skus: Collection[str]) -> dict[str, Product]:
     """Return the products with these SKUs, in any case, by the SKU as it was given; one query for all."""
-    wanted = func.unnest(cast(list(skus), ARRAY(Text))).table_valued("sku").alias("wanted")
-    statement = select(wanted.c.sku, Product).join(Product, sku_key(Product.sku) == sku_key(wanted.c.sku))
+    wanted = func.unnest(cast(list(skus), ARRAY(Text))).column_valued("wanted")
+    statement = select(wanted, Product).join(Product, sku_key(Product.sku) == sku_key(wanted))
     found = db.session.execute(statement, execution_options={"populate_existing": True})
-    return {sku: product for sku, product in found}
+    return {sku: product for sku, product in found}  # noqa: C416  # rows, which dict() does not know
 
 
 def reserve_stock(orders: Sequence[Mapping[uuid.UUID, int]]) -> list[list[Shortage]]:
