@@ -122,7 +122,9 @@ SETTINGS = (
         "`required`: an order with a SKU that nobody knows fails; `optional`: it passes without the product",
         validate.OneOf(["required", "optional"]),
     ),
-    Setting("ORDER_RESERVE_STOCK", "bool", False, "true: an order takes its units from the stock, all of them or fails"),
+    Setting(
+        "ORDER_RESERVE_STOCK", "bool", False, "true: an order takes its units from the stock, all of them or fails"
+    ),
     Setting("ORDER_QUEUE_REDIS_URL", "str", None, "Redis with a list that orders come in by; blank: none"),
     Setting("ORDER_QUEUE_LIST", "str", "orderflow:orders", "name of that list, and first part of those beside it"),
     Setting(

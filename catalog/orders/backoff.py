@@ -8,9 +8,7 @@ GIVE_UP_AFTER_SECONDS = 86_400.0
 JITTER = 0.2
 
 
-def pause(
-    attempts: int, age: float, uniform: Callable[[float, float], float] = random.uniform
-) -> float | None:
+def pause(attempts: int, age: float, uniform: Callable[[float, float], float] = random.uniform) -> float | None:
     """Return the seconds until the next attempt, or None when a day is over.
 
     2, 4, 8 … seconds, an hour at most, each ±20 %. `attempts` counts those made so far (1 or more), `age` is the time

@@ -99,7 +99,8 @@ def _read(answer: requests.Response, max_bytes: int) -> bytes:
 @contextlib.contextmanager
 def _cut_at(end: float) -> Iterator[threading.Event]:
     """Cut the socket that this thread reads from once the time is over; the event tells that it was."""
-    cut, sockets = threading.Event(), []
+    cut = threading.Event()
+    sockets: list[socket.socket] = []
 
     def note(used: socket.socket) -> None:
         sockets[:] = [used]

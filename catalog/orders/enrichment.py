@@ -21,7 +21,7 @@ Known = dict[str, Any]  # {"source", "id", "title", "category", "image", "price"
 
 @dataclass
 class Answer:
-    """What a source knows, by SKU as it was asked, and why it could not tell of others. What is in neither, it denies."""
+    """What a source knows, by SKU as it was asked, and why it could not tell of others; the rest it does not know."""
 
     known: dict[str, Known] = field(default_factory=dict)
     unreachable: dict[str, str] = field(default_factory=dict)

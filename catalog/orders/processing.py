@@ -117,9 +117,7 @@ class _Batch:
     def _reserved(self, verdicts: Sequence[Verdict]) -> list[Verdict]:
         plain = {order.id: order.items for order in self.orders}
         shortages = products.reserve_stock([verdict.units() for verdict in verdicts])
-        return [
-            verdict.lacking(lacked, plain[verdict.id]) for verdict, lacked in zip(verdicts, shortages, strict=True)
-        ]
+        return [verdict.lacking(lacked, plain[verdict.id]) for verdict, lacked in zip(verdicts, shortages, strict=True)]
 
 
 def _rows(session: Session, statement: Any, values: dict[str, Any]) -> list[Order]:

@@ -55,6 +55,6 @@ def get_order(order_id: int) -> Any:
 def retry_order(order_id: int) -> Any:
     """Retry an order
 
-    One that has failed is queued anew, with another day of attempts; one that waits for its next attempt is due at once.
+    One that has failed is queued anew, with another day of attempts; one that waits for its next attempt goes at once.
     """
     return service.retry(order_id), 202

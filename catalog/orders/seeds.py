@@ -11,7 +11,19 @@ from catalog.orders.content import moment
 FIRST_DAY = datetime(2025, 1, 1, tzinfo=UTC)
 FALLBACK_SKUS = [f"P{number:03}" for number in range(1, 21)]
 
-_NAMES = ("Acme", "Nordwind", "Kumo", "Lindgren", "Baltic", "Orchard", "Vela", "Hansen", "Café Zur Linde", "Müller", "Ōsaka")
+_NAMES = (
+    "Acme",
+    "Nordwind",
+    "Kumo",
+    "Lindgren",
+    "Baltic",
+    "Orchard",
+    "Vela",
+    "Hansen",
+    "Café Zur Linde",
+    "Müller",
+    "Ōsaka",
+)
 _KINDS = ("Corp", "GmbH", "Ltd", "AB", "& Sons", "Trading", "S.A.", "K.K.")
 
 
@@ -23,7 +35,9 @@ def orders(count: int, seed: int, skus: Sequence[str] = ()) -> Iterator[dict[str
     prices: dict[str, str] = {}
     for number in range(count):
         time += timedelta(seconds=chance.expovariate(1 / 40))
-        items = [_item(chance, skus or FALLBACK_SKUS, prices) for _ in range(min(200, 1 + int(chance.expovariate(0.5))))]
+        items = [
+            _item(chance, skus or FALLBACK_SKUS, prices) for _ in range(min(200, 1 + int(chance.expovariate(0.5))))
+        ]
         customer = f"{chance.choice(_NAMES)} {chance.choice(_KINDS)}"
         yield {"id": first_id + number, "customer": customer, "items": items, "submitted_at": moment(time)}
 

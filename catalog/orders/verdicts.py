@@ -10,7 +10,7 @@ from typing import Any
 from catalog.orders import backoff, content
 from catalog.orders.enrichment import CATALOG, Answer
 from catalog.orders.models import FAILED, PROCESSED, QUEUED, Order, as_kept
-from catalog.products.service import Shortage
+from catalog.products import service as products
 
 NAMED = 5  # SKUs in an error
 
@@ -39,7 +39,7 @@ class Verdict:
                 units[uuid.UUID(item["product"]["id"])] += item["quantity"]
         return dict(units)
 
-    def lacking(self, shortages: Sequence[Shortage], plain: list[dict[str, Any]]) -> "Verdict":
+    def lacking(self, shortages: Sequence[products.Shortage], plain: list[dict[str, Any]]) -> "Verdict":
         """Return it as failed for want of stock, with its items as they were, unless nothing is lacking."""
         if not shortages:
             return self

@@ -14,8 +14,8 @@ from catalog.database import transaction
 from catalog.errors import Conflict, NotFound, PreconditionFailed, ValidationFailed, field_error
 from catalog.extensions import db
 from catalog.products import bulk_delete, events, listing, writes
+from catalog.products import bulk_delete, events, listing, stock
 from catalog.products.models import MAX_INTEGER, SKU_UNIQUE, Product, sku_key
-from catalog.products.stock import Shortage, allot
 from catalog.tasks import service as tasks
 from catalog.webhooks import service as webhooks
 
@@ -29,6 +29,7 @@ WRITES_JOB = writes.JOB  # and these
 write_statuses = writes.statuses
 retry_write = writes.retry
 cancel_write = writes.cancel
+Shortage = stock.Shortage
 
 
 def get(product_id: uuid.UUID) -> Product:
@@ -57,7 +58,7 @@ def known_skus(skus: Collection[str]) -> dict[str, Product]:
     return {sku: product for sku, product in found}  # noqa: C416  # rows, which dict() does not know
 
 
-def reserve_stock(orders: Sequence[Mapping[uuid.UUID, int]]) -> list[list[Shortage]]:
+def reserve_stock(orders: Sequence[Mapping[uuid.UUID, int]]) -> list[list[stock.Shortage]]:
     """Take the units of each order in turn from the stock, wholly or not at all; return what each order lacked.
 
     An order is {product id: units}. The products stay locked until the commit, in the order of SKUs like everywhere.
@@ -66,7 +67,7 @@ def reserve_stock(orders: Sequence[Mapping[uuid.UUID, int]]) -> list[list[Shorta
         wanted = {product_id for order in orders for product_id in order}
         locking = select(Product).where(Product.id.in_(wanted)).order_by(sku_key(Product.sku)).with_for_update()
         products = {row.id: row for row in session.scalars(locking, execution_options={"populate_existing": True})}
-        left, shortages = allot({row.id: row.stock_quantity for row in products.values()}, orders)
+        left, shortages = stock.allot({row.id: row.stock_quantity for row in products.values()}, orders)
         for product_id, product in products.items():
             _change(product, {"stock_quantity": left[product_id]}, None)
         return shortages

@@ -20,7 +20,9 @@ def allot(
     """Return what is left of the stock, and for each order what it lacked; one that lacks anything takes nothing."""
     left, shortages = dict(stock), []
     for order in orders:
-        lacked = [Shortage(each, units, left.get(each, 0)) for each, units in order.items() if left.get(each, 0) < units]
+        lacked = [
+            Shortage(each, units, left.get(each, 0)) for each, units in order.items() if left.get(each, 0) < units
+        ]
         shortages.append(lacked)
         if not lacked:
             left.update({each: left[each] - units for each, units in order.items()})

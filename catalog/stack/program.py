@@ -10,7 +10,6 @@ from catalog.stack import leftovers
 from catalog.stack.project import Project
 from catalog.stack.server import Server
 
-
 ONLY_WITH = {"orders": "ORDER_QUEUE_REDIS_URL"}  # a process and the setting without which it is not run
 
 

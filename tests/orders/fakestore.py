@@ -57,7 +57,13 @@ class FakeStore(ThreadingHTTPServer):
 
 
 def product(number: int, **fields: Any) -> bytes:
-    known = {"id": number, "title": f"Thing {number}", "price": 9.95, "category": "things", "image": "https://i.example/1"}
+    known = {
+        "id": number,
+        "title": f"Thing {number}",
+        "price": 9.95,
+        "category": "things",
+        "image": "https://i.example/1",
+    }
     return json.dumps({**known, "description": "x", "rating": {"rate": 3.9, "count": 120}, **fields}).encode()
 
 

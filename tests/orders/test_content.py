@@ -2,8 +2,8 @@
 
 import hashlib
 import json
-import re
 import random
+import re
 from datetime import timedelta
 from decimal import Decimal
 
@@ -16,7 +16,7 @@ from catalog.config import ROOT
 from catalog.http import parse_json
 from catalog.orders import backoff, content
 from catalog.orders.certain import certain
-from catalog.orders.schemas import QUEUED_EXAMPLE, EXAMPLE, OrderSubmitSchema
+from catalog.orders.schemas import EXAMPLE, QUEUED_EXAMPLE, OrderSubmitSchema
 from tests.orders.conftest import body
 
 PAGE = (ROOT / "docs" / "orders.md").read_text()
@@ -46,18 +46,26 @@ def by_the_schema(given_):
 
 
 numbers = st.one_of(
-    st.integers(-2, 2_000_000), st.booleans(), st.none(), st.text(max_size=2),
-    st.decimals(allow_nan=False, allow_infinity=False), st.decimals(min_value=0, max_value=10**10, places=4),
+    st.integers(-2, 2_000_000),
+    st.booleans(),
+    st.none(),
+    st.text(max_size=2),
+    st.decimals(allow_nan=False, allow_infinity=False),
+    st.decimals(min_value=0, max_value=10**10, places=4),
     st.sampled_from([Decimal("-0.0"), Decimal("1E+9"), Decimal("1E-5"), Decimal("1e400"), 2**53, 2**53 - 1, 10**400]),
-)  # fmt: skip
+)
 texts = st.one_of(st.text(max_size=5), st.sampled_from([" ", " A ", "x" * 100, "x" * 256, "\0", "\x1f", "\u2003"]))
 items = st.fixed_dictionaries(
     {"sku": texts, "quantity": numbers, "unit_price": numbers}, optional={"colour": st.just("red")}
 )
 times = st.one_of(
-    st.datetimes(timezones=st.timezones()).map(lambda each: each.isoformat()), st.datetimes().map(str), st.text(max_size=3),
-    st.sampled_from(["2026-01-05T10:00:00Z", "0001-01-01T00:00:00+14:00", "9999-01-01T00:00:00Z", "20260105T100000Z", 5, None]),
-)  # fmt: skip
+    st.datetimes(timezones=st.timezones()).map(lambda each: each.isoformat()),
+    st.datetimes().map(str),
+    st.text(max_size=3),
+    st.sampled_from(
+        ["2026-01-05T10:00:00Z", "0001-01-01T00:00:00+14:00", "9999-01-01T00:00:00Z", "20260105T100000Z", 5, None]
+    ),
+)
 good_items = st.fixed_dictionaries(
     {"sku": st.text("aB1 ", min_size=1, max_size=5), "quantity": st.integers(1, 9), "unit_price": st.integers(0, 9)}
 )
@@ -95,9 +103,11 @@ def test_a_change_of_any_field_changes_the_hash():
         {**plain, "items": plain["items"][::-1]},
         {**plain, "items": plain["items"][:1]},
         {**plain, "submitted_at": plain["submitted_at"] + timedelta(microseconds=1)},
-        *({**plain, "items": [{**plain["items"][0], **change}, plain["items"][1]]}
-          for change in ({"sku": "C"}, {"quantity": 4}, {"unit_price": Decimal("10.0001")})),
-    ]  # fmt: skip
+        *(
+            {**plain, "items": [{**plain["items"][0], **change}, plain["items"][1]]}
+            for change in ({"sku": "C"}, {"quantity": 4}, {"unit_price": Decimal("10.0001")})
+        ),
+    ]
     assert len({content.digest(each) for each in [plain, *others]}) == 9
     assert content.differences(plain, plain) == []
 

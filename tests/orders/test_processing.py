@@ -16,7 +16,13 @@ from tests.orders import fakestore as stores
 from tests.orders.conftest import content, events
 
 CATALOG_THING = {"source": "catalog", "title": "Lamp", "category": "Lighting", "image": None, "price": 39.9}
-FAKE_THING = {"source": "fakestore", "title": "Thing 7", "category": "things", "image": "https://i.example/1", "price": 9.95}
+FAKE_THING = {
+    "source": "fakestore",
+    "title": "Thing 7",
+    "category": "things",
+    "image": "https://i.example/1",
+    "price": 9.95,
+}
 
 
 def make_due(order_id: int) -> None:
@@ -29,7 +35,10 @@ def test_the_catalog_is_asked_first_then_fakestore_by_the_number_that_ends_the_s
     lamp = make_product(sku="P001", name="Lamp", category="Lighting", price=Decimal("39.90"))
     order = processed(1, "p001", "Q-007")
     assert (order.status, order.error, order.attempts) == ("processed", None, 1)
-    assert [item["product"] for item in order.items] == [{**CATALOG_THING, "id": str(lamp.id)}, {**FAKE_THING, "id": "7"}]
+    assert [item["product"] for item in order.items] == [
+        {**CATALOG_THING, "id": str(lamp.id)},
+        {**FAKE_THING, "id": "7"},
+    ]
     assert [path for path, _ in store.asked] == ["/products/7"]
 
 
@@ -78,7 +87,8 @@ def test_without_a_url_fakestore_is_not_asked(processed, store, app, monkeypatch
 
 
 @pytest.mark.parametrize(
-    ("sku", "number"), [("P007", 7), ("7", 7), ("A-1-20", 20), ("A7B", None), ("A", None), ("A٣", None), ("9" * 10, None)]
+    ("sku", "number"),
+    [("P007", 7), ("7", 7), ("A-1-20", 20), ("A7B", None), ("A", None), ("A٣", None), ("9" * 10, None)],
 )
 def test_the_number_of_a_sku_is_that_which_ends_it(sku, number):
     assert fakestore.number_of(sku) == number
@@ -226,7 +236,9 @@ def test_no_transaction_is_open_while_fakestore_is_asked(committed, store, rows)
     open_ones = []
 
     def behave(handler, number):
-        open_ones.extend(rows("SELECT query FROM pg_stat_activity WHERE state LIKE 'idle in%' AND datname = current_database()"))
+        open_ones.extend(
+            rows("SELECT query FROM pg_stat_activity WHERE state LIKE 'idle in%' AND datname = current_database()")
+        )
         stores.good(handler, number)
 
     store.behave = behave

@@ -66,13 +66,16 @@ def test_orders_of_the_list_are_kept_in_its_order_and_leave_it(queue, consuming,
 
 
 UNREADABLE = {
-    "no JSON": (b"{", "not valid JSON"),
+    "no JSON": (b"order 7", "not valid JSON"),
     "no UTF-8": (b"\xff\xfe\x00", "not valid UTF-8"),
     "no object": (b"[1]", "Invalid input"),
     "too deep": (b"[" * 100 + b"]" * 100, "nested deeper"),
     "too large": (b" " * 1_000_001, "larger than"),
     "a wrong quantity": (written(9, items=[{"sku": "A", "quantity": 0, "unit_price": 1}]), "items.0.quantity: "),
-    "other content": (written(1, customer="Other"), 'other content. customer: Is "ACME Corp" in the order that is kept.'),
+    "other content": (
+        written(1, customer="Other"),
+        'other content. customer: Is "ACME Corp" in the order that is kept.',
+    ),
 }
 
 

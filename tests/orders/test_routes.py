@@ -12,6 +12,11 @@ from tests.orders.conftest import body
 URL = "/api/v1/orders"
 
 
+@pytest.fixture(autouse=True)
+def in_context(context):
+    """For the calls of services."""
+
+
 def submit(client, *args, **fields):
     answer = client.post(URL, json=body(*args, **fields))
     assert answer.status_code == 202, answer.text
@@ -23,9 +28,19 @@ def test_an_order_is_kept_and_queued_when_it_is_answered(client):
     assert answer.status_code == 202, answer.text
     assert answer.headers["Location"] == f"{URL}/123"
     assert list(answer.json) == [
-        "id", "customer", "status", "items", "total", "hash", "submitted_at", "created_at", "processed_at", "error",
-        "attempts", "next_attempt_at",
-    ]  # fmt: skip
+        "id",
+        "customer",
+        "status",
+        "items",
+        "total",
+        "hash",
+        "submitted_at",
+        "created_at",
+        "processed_at",
+        "error",
+        "attempts",
+        "next_attempt_at",
+    ]
     assert (answer.json["id"], answer.json["status"], answer.json["total"]) == (123, "queued", None)
     assert client.get(answer.headers["Location"]).json == answer.json
 
@@ -70,8 +85,12 @@ def test_the_differences_are_named_after_processing_too(client):
     service.process()
     answer = client.post(URL, json=body(submitted_at="2026-01-05T10:00:01Z"))
     assert answer.json["errors"] == [
-        {"field": "submitted_at", "message": "Is 2026-01-05T10:00:00.000000Z in the order that is kept.", "code": "differs"}
-    ]  # fmt: skip
+        {
+            "field": "submitted_at",
+            "message": "Is 2026-01-05T10:00:00.000000Z in the order that is kept.",
+            "code": "differs",
+        }
+    ]
 
 
 ITEM = {"sku": "P001", "quantity": 3, "unit_price": 10}
@@ -166,8 +185,19 @@ def test_pages_by_cursor_and_by_offset_hold_every_order_once(client, limit):
 
 
 @pytest.mark.parametrize(
-    "query", ["limit=0", "limit=101", "offset=-1", f"offset={10**30}", "cursor=x", f"cursor={2**63}", "status=done", "customer=", "colour=red"]
-)  # fmt: skip
+    "query",
+    [
+        "limit=0",
+        "limit=101",
+        "offset=-1",
+        f"offset={10**30}",
+        "cursor=x",
+        f"cursor={2**63}",
+        "status=done",
+        "customer=",
+        "colour=red",
+    ],
+)
 def test_a_filter_that_cannot_be_is_400_and_named(client, query):
     answer = client.get(f"{URL}?{query}")
     assert (answer.status_code, answer.json["errors"][0]["field"]) == (400, query.partition("=")[0])
