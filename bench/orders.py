@@ -117,8 +117,8 @@ def _report(machine: dict[str, Any], taken: dict[str, Any], done: dict[str, Any]
         notes=[
             f"Medians of {asked.rounds}. Intake by wrk with {intake.CONNECTIONS} connections, two items an order, each "
             "kept durably when it is answered, while the worker rests.",
-            f"Processing of a backlog by one worker, events written; FakeStore takes {DELAY * 1000:.0f} ms. The peer looks "
-            "each item up with `requests`, at our API or at FakeStore, and writes nothing down.",
+            f"Processing of a backlog by one worker, events written; FakeStore takes {DELAY * 1000:.0f} ms. The peer "
+            "looks each item up with `requests`, at our API or at FakeStore, and writes nothing down.",
         ],
     )
 

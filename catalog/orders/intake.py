@@ -9,27 +9,28 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Generic, TypeVar
 
-from sqlalchemy import select, text
+from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
-from catalog.database import after_commit, in_transaction, transaction
+from catalog.database import after_commit, transaction
 from catalog.errors import Conflict
 from catalog.orders import bell, content
 from catalog.orders.content import Content
 from catalog.orders.models import QUEUED, Order, as_kept
 
 Outcome = Order | Exception
+T = TypeVar("T")
 
-_INSERT = text("""
+INSERT = """
     INSERT INTO orders (id, customer, items, submitted_at, hash)
-    SELECT id, customer, items, submitted_at, hash FROM jsonb_to_recordset(CAST(:rows AS jsonb))
+    SELECT id, customer, items, submitted_at, hash FROM jsonb_to_recordset(CAST(%(rows)s AS jsonb))
         AS row (id bigint, customer text, items jsonb, submitted_at timestamptz, hash text)
     ON CONFLICT (id) DO NOTHING RETURNING id, created_at
-""")
+"""
 
 
 def take_in(contents: Sequence[Content]) -> list[Outcome]:
@@ -61,11 +62,18 @@ def take_in_each(contents: Sequence[Content]) -> list[Outcome]:
         return [error] if len(contents) == 1 else [take_in_each([each])[0] for each in contents]
 
 
-def _insert(session: Session, contents: Sequence[Content], hashes: Sequence[str]) -> dict[int, Order]:
-    """Insert in the order of ids: two that insert the same ones then cannot block each other."""
+def rows(contents: Sequence[Content], hashes: Sequence[str]) -> str:
+    """Return the rows that INSERT takes: of each id the first, in the order of ids.
+
+    Two that insert the same ones then cannot block each other.
+    """
     given = {each["id"]: (each, own) for each, own in zip(reversed(contents), reversed(hashes), strict=True)}
-    rows = [_row(*given[order_id]) for order_id in sorted(given)]
-    inserted = session.execute(_INSERT, {"rows": json.dumps(rows)})
+    return json.dumps([_row(*given[order_id]) for order_id in sorted(given)])
+
+
+def _insert(session: Session, contents: Sequence[Content], hashes: Sequence[str]) -> dict[int, Order]:
+    given = {each["id"]: (each, own) for each, own in zip(reversed(contents), reversed(hashes), strict=True)}
+    inserted = session.connection().exec_driver_sql(INSERT, {"rows": rows(contents, hashes)})
     return {order_id: _queued(*given[order_id], created_at) for order_id, created_at in inserted}
 
 
@@ -92,24 +100,22 @@ def _outcome(given: Content, kept: Order, own: str) -> Outcome:
 
 
 @dataclass
-class _Waiting:
+class _Waiting(Generic[T]):
     content: Content
-    outcomes: list[Outcome] = field(default_factory=list)
+    outcomes: list[T | Exception] = field(default_factory=list)
 
 
-class Together:
+class Together(Generic[T]):
     """Hands what several threads submit at the same time to one call: the first to get its turn takes all along."""
 
-    def __init__(self, call: Callable[[Sequence[Content]], list[Outcome]]):
+    def __init__(self, call: Callable[[Sequence[Content]], Sequence[T]]):
         self._call = call
         self._turn = threading.Lock()
-        self._waiting: deque[_Waiting] = deque()
+        self._waiting: deque[_Waiting[T]] = deque()
 
-    def submit(self, order: Content) -> Outcome:
-        """Return the outcome of one order. Raises what the call raises for it."""
-        if in_transaction():
-            return self._call([order])[0]
-        mine = _Waiting(order)
+    def submit(self, order: Content) -> T | Exception:
+        """Return the outcome of one order, which is an exception where the call as a whole fails."""
+        mine: _Waiting[T] = _Waiting(order)
         self._waiting.append(mine)
         with self._turn:
             if not mine.outcomes:
@@ -118,6 +124,7 @@ class Together:
 
     def _take_turn(self) -> None:
         batch = [self._waiting.popleft() for _ in range(len(self._waiting))]
+        outcomes: Sequence[T | Exception]
         try:
             outcomes = self._call([each.content for each in batch])
         except Exception as error:  # raised for each where it was submitted

@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, func, select, text
 
-from catalog.database import after_commit, transaction
+from catalog.database import after_commit, in_transaction, transaction
 from catalog.errors import Conflict, NotFound
 from catalog.extensions import db
 from catalog.orders import bell, intake, processing
@@ -22,7 +22,7 @@ def submit(order: Content) -> Order:
 
     Raises Conflict, which names the differences, where an order with this id and other content is kept.
     """
-    outcome = intake.together.submit(order)
+    (outcome,) = intake.take_in_each([order]) if in_transaction() else [intake.together.submit(order)]
     if isinstance(outcome, Exception):
         raise outcome
     return outcome
