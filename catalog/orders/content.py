@@ -8,12 +8,15 @@ import json
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
+from json.encoder import encode_basestring
 from typing import Any
 
 from catalog.errors import FieldError, field_error
 
 PLACES = 4
 TOTAL_BELOW = Decimal(10) ** 11  # with four decimals 15 digits, which a JSON number holds exactly everywhere
+
+quoted = encode_basestring  # text as a JSON string, as RFC 8785 wants it
 
 Content = dict[str, Any]
 Item = dict[str, Any]
@@ -24,16 +27,14 @@ def canonical(content: Content) -> bytes:
 
     JSON in the form of RFC 8785, money as text with four decimals, the time in UTC with six.
     """
-    plain = {
-        "customer": content["customer"],
-        "id": content["id"],
-        "items": [
-            {"quantity": item["quantity"], "sku": item["sku"], "unit_price": money(item["unit_price"])}
-            for item in content["items"]
-        ],
-        "submitted_at": moment(content["submitted_at"]),
-    }
-    return json.dumps(plain, ensure_ascii=False, separators=(",", ":")).encode()
+    items = ",".join(
+        f'{{"quantity":{item["quantity"]},"sku":{quoted(item["sku"])},"unit_price":"{money(item["unit_price"])}"}}'
+        for item in content["items"]
+    )
+    return (
+        f'{{"customer":{quoted(content["customer"])},"id":{content["id"]},'
+        f'"items":[{items}],"submitted_at":"{moment(content["submitted_at"])}"}}'
+    ).encode()
 
 
 def digest(content: Content) -> str:

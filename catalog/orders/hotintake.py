@@ -6,12 +6,10 @@ The order's id makes it safe to try twice.
 """
 
 import io
-import json
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
-from decimal import Decimal
 from typing import Any
 
 from flask import Flask
@@ -22,9 +20,9 @@ from catalog.errors import CatalogError
 from catalog.extensions import db
 from catalog.fields import utc
 from catalog.http import JSON_MAX_BYTES, parse_json
-from catalog.orders import bell, content, intake
+from catalog.orders import bell, intake
 from catalog.orders.certain import certain
-from catalog.orders.content import Content
+from catalog.orders.content import Content, quoted
 from catalog.orders.models import QUEUED
 
 PATH = "/api/v1/orders"
@@ -55,16 +53,19 @@ class HotIntake:
             return self._inner({**environ, "wsgi.input": io.BytesIO(raw)}, start_response)
         return _answer(order, *kept, started, environ, start_response)
 
-    def _keep(self, orders: Sequence[Content]) -> list[Kept]:
+    def _keep(self, contents: Sequence[Content]) -> list[Kept]:
         """Insert orders, durably when it returns."""
-        hashes = [content.digest(order) for order in orders]
-        given = {order["id"]: own for order, own in zip(reversed(orders), reversed(hashes), strict=True)}
-        inserted = dict(self._insert(intake.rows(orders, hashes)))
+        orders = [intake.Given.of(each) for each in contents]
+        given = intake.firsts(orders)
+        inserted = dict(self._insert(intake.rows(given)))
         self._ringer.ring()
-        return [
-            (own, inserted[order["id"]]) if order["id"] in inserted and given[order["id"]] == own else None
-            for order, own in zip(orders, hashes, strict=True)
-        ]
+        return [self._kept(order, given, inserted) for order in orders]
+
+    @staticmethod
+    def _kept(order: intake.Given, given: dict[int, intake.Given], inserted: dict[int, datetime]) -> Kept:
+        order_id = order.content["id"]
+        is_new = order_id in inserted and given[order_id].hash == order.hash
+        return (order.hash, inserted[order_id]) if is_new else None
 
     def _insert(self, rows: str) -> list[tuple[int, datetime]]:
         """One statement is one transaction here, and one trip to PostgreSQL: the connection commits by itself."""
@@ -106,7 +107,8 @@ class Ringer:
         if self._thread is None:  # not before the fork
             self._thread = threading.Thread(target=self._run, name="ringer", daemon=True)
             self._thread.start()
-        self._wanted.set()
+        if not self._wanted.is_set():
+            self._wanted.set()
 
     def _run(self) -> None:
         with self._app.app_context():
@@ -162,23 +164,13 @@ def _answer(
 
 def _shown(order: Content, own: str, created_at: datetime) -> bytes:
     """Return the JSON that OrderSchema makes of an order that has just been kept; a test compares the two."""
-    items = [{**item, "line_total": None, "product": None} for item in order["items"]]
-    shown = {
-        "id": order["id"],
-        "customer": order["customer"],
-        "status": QUEUED,
-        "items": items,
-        "total": None,
-        "hash": own,
-        "submitted_at": utc(order["submitted_at"]),
-        "created_at": utc(created_at),
-        "processed_at": None,
-        "error": None,
-        "attempts": 0,
-        "next_attempt_at": None,
-    }
-    return json.dumps(shown, ensure_ascii=False, separators=(",", ":"), default=_number).encode() + b"\n"
-
-
-def _number(value: Decimal) -> float:
-    return float(value)
+    items = ",".join(
+        f'{{"sku":{quoted(item["sku"])},"quantity":{item["quantity"]},"unit_price":{float(item["unit_price"])!r},'
+        f'"line_total":null,"product":null}}'
+        for item in order["items"]
+    )
+    return (
+        f'{{"id":{order["id"]},"customer":{quoted(order["customer"])},"status":"{QUEUED}","items":[{items}],'
+        f'"total":null,"hash":"{own}","submitted_at":"{utc(order["submitted_at"])}","created_at":"{utc(created_at)}",'
+        '"processed_at":null,"error":null,"attempts":0,"next_attempt_at":null}\n'
+    ).encode()

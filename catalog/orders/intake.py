@@ -4,7 +4,7 @@ Requests that come in while another's commit is on its way wait for it and then 
 flush of the disk, for all of them.
 """
 
-import json
+import hashlib
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -20,7 +20,7 @@ from catalog.database import after_commit, transaction
 from catalog.errors import Conflict
 from catalog.orders import bell, content
 from catalog.orders.content import Content
-from catalog.orders.models import QUEUED, Order, as_kept
+from catalog.orders.models import QUEUED, Order
 
 Outcome = Order | Exception
 T = TypeVar("T")
@@ -33,20 +33,35 @@ INSERT = """
 """
 
 
+@dataclass(frozen=True, slots=True)
+class Given:
+    """An order as it is given, with its hash, and the row that INSERT takes: the canonical form is what is kept."""
+
+    content: Content
+    hash: str
+    row: str
+
+    @classmethod
+    def of(cls, order: Content) -> "Given":
+        """Return an order with what is made of it once."""
+        canonical = content.canonical(order)
+        digest = hashlib.sha256(canonical).hexdigest()
+        return cls(order, digest, f'{canonical.decode()[:-1]},"hash":"{digest}"}}')
+
+
 def take_in(contents: Sequence[Content]) -> list[Outcome]:
     """Keep the orders that are not kept yet, in one transaction, and ring for them after its commit.
 
     Returns for each the order that is kept, or the Conflict with the one that is.
     """
+    orders = [Given.of(each) for each in contents]
     with transaction() as session:
-        hashes = [content.digest(each) for each in contents]
-        new = _insert(session, contents, hashes)
+        new = _insert(session, orders)
         others = [each["id"] for each in contents if each["id"] not in new]
-        kept = _kept(session, others) if others else {}
+        known = {**(_kept(session, others) if others else {}), **new}
         if new:
             after_commit(bell.ring)
-    known = {**kept, **new}
-    return [_outcome(each, known[each["id"]], own) for each, own in zip(contents, hashes, strict=True)]
+    return [_outcome(order, known[order.content["id"]]) for order in orders]
 
 
 def take_in_each(contents: Sequence[Content]) -> list[Outcome]:
@@ -62,28 +77,25 @@ def take_in_each(contents: Sequence[Content]) -> list[Outcome]:
         return [error] if len(contents) == 1 else [take_in_each([each])[0] for each in contents]
 
 
-def rows(contents: Sequence[Content], hashes: Sequence[str]) -> str:
-    """Return the rows that INSERT takes: of each id the first, in the order of ids.
-
-    Two that insert the same ones then cannot block each other.
-    """
-    given = {each["id"]: (each, own) for each, own in zip(reversed(contents), reversed(hashes), strict=True)}
-    return json.dumps([_row(*given[order_id]) for order_id in sorted(given)])
+def firsts(orders: Sequence[Given]) -> dict[int, Given]:
+    """Return the first order of each id, in the order of ids: two that insert the same cannot block each other then."""
+    given = {order.content["id"]: order for order in reversed(orders)}
+    return {order_id: given[order_id] for order_id in sorted(given)}
 
 
-def _insert(session: Session, contents: Sequence[Content], hashes: Sequence[str]) -> dict[int, Order]:
-    given = {each["id"]: (each, own) for each, own in zip(reversed(contents), reversed(hashes), strict=True)}
-    inserted = session.connection().exec_driver_sql(INSERT, {"rows": rows(contents, hashes)})
-    return {order_id: _queued(*given[order_id], created_at) for order_id, created_at in inserted}
+def rows(given: dict[int, Given]) -> str:
+    """Return the rows that INSERT takes."""
+    return f"[{','.join(order.row for order in given.values())}]"
 
 
-def _row(each: Content, own: str) -> dict[str, Any]:
-    submitted_at = content.moment(each["submitted_at"])
-    return {**each, "items": as_kept(each["items"]), "submitted_at": submitted_at, "hash": own}
+def _insert(session: Session, orders: Sequence[Given]) -> dict[int, Order]:
+    given = firsts(orders)
+    inserted = session.connection().exec_driver_sql(INSERT, {"rows": rows(given)})
+    return {order_id: _queued(given[order_id], created_at) for order_id, created_at in inserted}
 
 
-def _queued(each: Content, own: str, created_at: Any) -> Order:
-    return Order(**each, hash=own, status=QUEUED, attempts=0, created_at=created_at)
+def _queued(given: Given, created_at: Any) -> Order:
+    return Order(**given.content, hash=given.hash, status=QUEUED, attempts=0, created_at=created_at)
 
 
 def _kept(session: Session, order_ids: Sequence[int]) -> dict[int, Order]:
@@ -91,12 +103,11 @@ def _kept(session: Session, order_ids: Sequence[int]) -> dict[int, Order]:
     return {order.id: order for order in session.scalars(statement)}
 
 
-def _outcome(given: Content, kept: Order, own: str) -> Outcome:
-    if kept.hash == own:
+def _outcome(given: Given, kept: Order) -> Outcome:
+    if kept.hash == given.hash:
         return kept
-    return Conflict(
-        f"There is an order {kept.id} already, with other content.", errors=content.differences(kept.content, given)
-    )
+    differences = content.differences(kept.content, given.content)
+    return Conflict(f"There is an order {kept.id} already, with other content.", errors=differences)
 
 
 @dataclass
