@@ -76,7 +76,7 @@ class Consumer:
             while not self._stopping.is_set():
                 self._turn()
         beat.join()
-        self._retire()
+        self._give_back()
 
     def _turn(self) -> None:
         try:
@@ -96,15 +96,12 @@ class Consumer:
     def _keep(self, elements: Sequence[bytes]) -> None:
         """Keep what can be an order; note why the others cannot."""
         read = [read_order(element) for element in elements]
-        good = [(element, order) for element, order in zip(elements, read, strict=True) if isinstance(order, dict)]
-        dead = [Dead.now(element, why) for element, why in zip(elements, read, strict=True) if isinstance(why, str)]
-        outcomes = service.submit_many([order for _, order in good])
-        for (element, _), outcome in zip(good, outcomes, strict=True):
-            if isinstance(outcome, Exception):
-                dead.append(Dead.now(element, _in_words(outcome)))
-        for each in dead:
-            log.warning("An order in the list is dead: %s", each.reason)
-        self._queue.done(self.name, elements, dead)
+        outcomes = iter(service.submit_many([order for order in read if isinstance(order, dict)]))
+        reasons = [each if isinstance(each, str) else _in_words(next(outcomes)) for each in read]
+        for reason in filter(None, reasons):
+            log.warning("An order in the list is dead: %s", reason)
+        dead = [Dead.now(element, why) if why else None for element, why in zip(elements, reasons, strict=True)]
+        self._queue.done(self.name, list(zip(elements, dead, strict=True)))
 
     def _recover_if_due(self) -> None:
         if time.monotonic() < self._recovery_due:
@@ -124,14 +121,8 @@ class Consumer:
         """What was taken and not kept goes back, to be taken again."""
         try:
             self._queue.retire(self.name)
-        except redis.RedisError:
-            log.debug("What was taken is put back later", exc_info=True)
-
-    def _retire(self) -> None:
-        try:
-            self._queue.retire(self.name)
         except redis.RedisError as error:
-            log.warning("What was taken is left to the others: %s", error)
+            log.warning("What was taken is left to the other consumers: %s", error)
 
 
 def read_order(element: bytes) -> Content | str:
@@ -144,8 +135,9 @@ def read_order(element: bytes) -> Content | str:
         return "; ".join(f"{each['field']}: {each['message']}" for each in flatten(error.messages))
 
 
-def _in_words(error: Exception) -> str:
-    if isinstance(error, CatalogError):
-        named = "; ".join(f"{each['field']}: {each['message']}" for each in error.errors)
-        return f"{error.detail} {named}".strip()
-    return f"{type(error).__name__}: {error}"
+def _in_words(outcome: object) -> str | None:
+    """Return why there is no order of it, or None where there is one."""
+    if isinstance(outcome, CatalogError):
+        named = "; ".join(f"{each['field']}: {each['message']}" for each in outcome.errors)
+        return f"{outcome.detail} {named}".strip()
+    return f"{type(outcome).__name__}: {outcome}" if isinstance(outcome, Exception) else None

@@ -22,6 +22,12 @@ _REQUEUE = """
     if redis.call('LREM', KEYS[1], 1, ARGV[1]) == 0 then return 0 end
     return redis.call('RPUSH', KEYS[2], ARGV[2])
 """
+_DONE = """
+    for place = 1, #ARGV, 2 do
+        local held = redis.call('LREM', KEYS[1], 1, ARGV[place])
+        if held == 1 and ARGV[place + 1] ~= '' then redis.call('RPUSH', KEYS[2], ARGV[place + 1]) end
+    end
+"""
 _STRIKE_OFF = """
     if redis.call('EXISTS', KEYS[1]) + redis.call('EXISTS', KEYS[2]) == 0 then
         return redis.call('SREM', KEYS[3], ARGV[1])
@@ -68,6 +74,7 @@ class RedisList:
         self.name = name
         self._dead, self._consumers = f"{name}:dead", f"{name}:consumers"
         self._requeue = self._redis.register_script(_REQUEUE)
+        self._done = self._redis.register_script(_DONE)
         self._strike_off = self._redis.register_script(_STRIKE_OFF)
 
     def announce(self, consumer: str) -> None:
@@ -96,14 +103,13 @@ class RedisList:
                 pipe.lmove(self.name, self._taken(consumer), "LEFT", "RIGHT")
             return [element for element in pipe.execute()[2:] if element is not None]
 
-    def done(self, consumer: str, elements: Sequence[bytes], dead: Sequence[Dead]) -> None:
-        """Remove elements from the consumer's own list, and add the dead ones to theirs, all in one step."""
-        with self._redis.pipeline(transaction=True) as pipe:
-            for element in elements:
-                pipe.lrem(self._taken(consumer), 1, element)
-            if dead:
-                pipe.rpush(self._dead, *(each.dump() for each in dead))
-            pipe.execute()
+    def done(self, consumer: str, outcomes: Sequence[tuple[bytes, Dead | None]]) -> None:
+        """Remove elements from the consumer's own list, the dead ones to theirs, all in one step.
+
+        What is not in its list any more has gone back to the queue meanwhile, and is another consumer's to judge.
+        """
+        pairs = [(element, dead.dump() if dead else "") for element, dead in outcomes]
+        self._done(keys=[self._taken(consumer), self._dead], args=[each for pair in pairs for each in pair])
 
     def recover(self) -> int:
         """Put back what consumers that are gone had taken; return how many elements."""

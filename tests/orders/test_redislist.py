@@ -91,8 +91,10 @@ def test_what_cannot_be_an_order_is_dead_as_it_was_with_reason_and_time(queue, c
 
 def test_the_dead_are_listed_and_requeued_each_once(queue, app, context):
     cli = app.test_cli_runner()
-    dead = [redislist.Dead.now(element, "no reason") for element in (b"{", b"\xff", b"{")]
-    queue.done("somebody", [], dead)
+    queue.push([b"{", b"\xff", b"{"])
+    taken = queue.take("somebody", 3)
+    queue.done("somebody", [(element, redislist.Dead.now(element, "no reason")) for element in taken])
+    assert queue.waiting() == 0
     listed = cli.invoke(orders, ["dead"])
     assert "no reason" in listed.output
     assert "3 dead" in listed.output
@@ -130,8 +132,9 @@ def test_a_consumer_that_only_seemed_gone_removes_nothing_of_the_others_and_stay
     queue._redis.delete("orderflow:orders:alive:slow")
     assert queue.recover() == 1
     assert queue.take("other", 1) == [b"1"]
-    queue.done("slow", [b"1"], [])
+    queue.done("slow", [(b"1", redislist.Dead.now(b"1", "no reason"))])
     assert queue.waiting() == 1
+    assert queue.dead() == []
     queue.take("slow", 1)
     queue._put_back("slow")
     assert queue._redis.sismember("orderflow:orders:consumers", "slow")
