@@ -6,7 +6,6 @@ flush of the disk, for all of them.
 
 import hashlib
 import threading
-from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
@@ -121,27 +120,37 @@ class Together(Generic[T]):
 
     def __init__(self, call: Callable[[Sequence[Content]], Sequence[T]]):
         self._call = call
-        self._turn = threading.Lock()
-        self._waiting: deque[_Waiting[T]] = deque()
+        self._changed = threading.Condition()
+        self._calling = False
+        self._waiting: list[_Waiting[T]] = []
 
     def submit(self, order: Content) -> T | Exception:
         """Return the outcome of one order, which is an exception where the call as a whole fails."""
         mine: _Waiting[T] = _Waiting(order)
-        self._waiting.append(mine)
-        with self._turn:
-            if not mine.outcomes:
-                self._take_turn()
+        with self._changed:
+            self._waiting.append(mine)
+            while self._calling and not mine.outcomes:
+                self._changed.wait()
+            if mine.outcomes:
+                return mine.outcomes[0]
+            batch, self._waiting, self._calling = self._waiting, [], True
+        self._take_turn(batch)
         return mine.outcomes[0]
 
-    def _take_turn(self) -> None:
-        batch = [self._waiting.popleft() for _ in range(len(self._waiting))]
-        outcomes: Sequence[T | Exception]
+    def _take_turn(self, batch: Sequence[_Waiting[T]]) -> None:
+        outcomes: Sequence[T | Exception] = []
         try:
             outcomes = self._call([each.content for each in batch])
         except Exception as error:  # raised for each where it was submitted
             outcomes = [error] * len(batch)
-        for each, outcome in zip(batch, outcomes, strict=True):
-            each.outcomes.append(outcome)
+        finally:  # whatever ends this thread, the others are not left waiting
+            with self._changed:
+                for each, outcome in zip(
+                    batch, outcomes or [RuntimeError("The call was ended")] * len(batch), strict=True
+                ):
+                    each.outcomes.append(outcome)
+                self._calling = False
+                self._changed.notify_all()
 
 
 together = Together(take_in_each)
