@@ -79,6 +79,7 @@ def _register_features(app: Flask) -> None:
     for pages in (api_docs, short_docs):
         app.register_blueprint(pages)
     app.cli.add_command(webhook_commands)
+    app.cli.add_command(order_commands)
     api = openapi.Api(app)
     for blueprint in (products, shop, imports, webhooks, orders, tasks, jobs, celery, graphql, health):
         api.register_blueprint(blueprint)

@@ -13,8 +13,7 @@ from catalog.cache import invalidate
 from catalog.database import transaction
 from catalog.errors import Conflict, NotFound, PreconditionFailed, ValidationFailed, field_error
 from catalog.extensions import db
-from catalog.products import bulk_delete, events, listing, writes
-from catalog.products import bulk_delete, events, listing, stock
+from catalog.products import bulk_delete, events, listing, stock, writes
 from catalog.products.models import MAX_INTEGER, SKU_UNIQUE, Product, sku_key
 from catalog.tasks import service as tasks
 from catalog.webhooks import service as webhooks

@@ -9,8 +9,8 @@ from sqlalchemy import text
 
 from catalog import jobqueue
 from catalog.database import transaction
+from catalog.orders import bell, service
 from catalog.orders import fakestore as client_of_fakestore
-from catalog.orders import service
 from catalog.orders.breaker import Breaker
 from catalog.orders.schemas import OrderSubmitSchema
 from tests.jobs.conftest import forget_all_jobs
@@ -42,7 +42,7 @@ def quiet(app, monkeypatch) -> Iterator[None]:
 def _forget(app: Flask) -> None:
     with app.app_context():
         forget_all_jobs()
-        jobqueue.connection().delete("catalog:orders:rung")
+        jobqueue.hear(bell.JOB)
     cache = jobqueue.client(app.config["CACHE_REDIS_URL"])
     for key in cache.scan_iter("*fakestore*", count=10_000):
         cache.delete(key)

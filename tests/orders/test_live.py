@@ -31,7 +31,7 @@ def test_an_order_that_nobody_rang_for_is_found_by_the_clock(committed, environm
         make_product(sku="P001")
         service.submit(content(1))
         jobqueue.queue("orders").empty()
-        jobqueue.connection().delete(bell.RUNG)
+        jobqueue.hear(bell.JOB)
 
     def status():
         with committed.app_context():
