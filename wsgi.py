@@ -1,5 +1,7 @@
 """The WSGI entry point: `gunicorn wsgi:app`."""
 
 from catalog.app import create_app
+from catalog.orders import hotintake
 
 app = create_app()
+hotintake.register(app)

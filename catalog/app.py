@@ -64,12 +64,14 @@ def _bind_extensions(app: Flask) -> None:
 def _register_features(app: Flask) -> None:
     from catalog.api_docs.routes import blueprint as api_docs
     from catalog.api_docs.routes import short as short_docs
+    from catalog.commands.orders import orders as order_commands
     from catalog.commands.webhooks import webhooks as webhook_commands
     from catalog.graphql_api.routes import blueprint as graphql
     from catalog.health.routes import blueprint as health
     from catalog.imports.mapping_routes import blueprint as mappings
     from catalog.imports.routes import blueprint as imports
     from catalog.jobs.routes import celery, jobs
+    from catalog.orders.routes import blueprint as orders
     from catalog.products.routes import blueprint as products
     from catalog.shop.routes import blueprint as shop
     from catalog.tasks.routes import blueprint as tasks
@@ -79,7 +81,9 @@ def _register_features(app: Flask) -> None:
     for pages in (api_docs, short_docs):
         app.register_blueprint(pages)
     app.cli.add_command(webhook_commands)
+    app.cli.add_command(order_commands)
     api = openapi.Api(app)
-    for blueprint in (products, shop, imports, mappings, webhooks, tasks, jobs, celery, graphql, transforms, health):
+    data = (products, shop, imports, mappings, orders, tasks)
+    for blueprint in (*data, webhooks, jobs, celery, graphql, transforms, health):
         api.register_blueprint(blueprint)
     api.register_blueprint(tasks, name="python_tasks", url_prefix="/api/python/v1/tasks")

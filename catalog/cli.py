@@ -4,7 +4,7 @@ import difflib
 
 import click
 
-from catalog.commands import data, develop, graphql, imports, processes, service, transforms, webhooks
+from catalog.commands import data, develop, graphql, imports, orders, processes, service, transforms, webhooks
 from catalog.stack.errors import StackError
 
 
@@ -69,6 +69,7 @@ VERBS = (
     imports.import_file,
     transforms.transform,
     webhooks.verb,
+    orders.verb,
     graphql.playground,
     develop.test,
     develop.test_verbose,

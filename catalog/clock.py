@@ -52,6 +52,7 @@ def sweeps() -> list[Sweep]:
         Sweep("catalog.imports.service.sweep", 5),
         Sweep("catalog.imports.service.prune", 3600),
         Sweep("catalog.jobs.service.prune", 3600),
+        Sweep("catalog.orders.service.sweep", 2),
         Sweep("catalog.webhooks.upkeep.sweep", 5),
         Sweep("catalog.webhooks.replay.sweep", 5),
         Sweep("catalog.webhooks.upkeep.prune", 60),

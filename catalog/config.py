@@ -116,6 +116,31 @@ SETTINGS = (
     ),
     Setting("WEBHOOK_CA_FILE", "str", None, "certificates that webhooks trust; blank: those of `certifi`"),
     Setting(
+        "ORDER_ENRICHMENT",
+        "str",
+        "required",
+        "`required`: an order with a SKU that nobody knows fails; `optional`: it passes without the product",
+        validate.OneOf(["required", "optional"]),
+    ),
+    Setting(
+        "ORDER_RESERVE_STOCK", "bool", False, "true: an order takes its units from the stock, all of them or fails"
+    ),
+    Setting("ORDER_QUEUE_REDIS_URL", "str", None, "Redis with a list that orders come in by; blank: none"),
+    Setting("ORDER_QUEUE_LIST", "str", "orderflow:orders", "name of that list, and first part of those beside it"),
+    Setting(
+        "FAKESTORE_URL",
+        "str",
+        None,
+        "API that knows products by the number that ends a SKU, e.g. `https://fakestoreapi.com`; blank: not asked",
+    ),
+    Setting(
+        "FAKESTORE_TIMEOUT_SECONDS",
+        "float",
+        5.0,
+        "longest lookup there, from the first try to the last byte; 7 at most",
+        validate.Range(min=0.05, max=7.0),
+    ),
+    Setting(
         "GRAPHQL_INTROSPECTION",
         "bool",
         None,

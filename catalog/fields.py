@@ -24,6 +24,13 @@ class Text(fields.String):
         return result  # type: ignore[no-any-return]
 
 
+class Sku(Text):
+    """A SKU: surrounding space is dropped before its length is judged."""
+
+    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> str:
+        return super()._deserialize(value, *args, **kwargs).strip()
+
+
 class Boolean(fields.Boolean):
     """A JSON true or false; marshmallow's own also takes "yes" and 1."""
 

@@ -46,7 +46,7 @@ class HotPath:
 
     def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Answer a hit, or pass the request on."""
-        if environ["REQUEST_METHOD"] == "GET" and _is_plain(environ):
+        if environ["REQUEST_METHOD"] == "GET" and is_plain(environ):
             for matches, rule, space in self._routes:
                 if match := matches(environ["PATH_INFO"]):
                     started = time.perf_counter()
@@ -65,19 +65,24 @@ class HotPath:
         return cache.decode(payload, HIT)
 
 
-def _is_plain(environ: Environ) -> bool:
+def is_plain(environ: Environ) -> bool:
     """Tell whether nothing but the path decides on the answer. Who may read, and how often, is asked here."""
     return "HTTP_ORIGIN" not in environ  # CORS headers are Flask's
+
+
+def request_id(environ: Environ) -> str:
+    """Return the caller's id of a request if it is a sane one, else a new one."""
+    given = environ.get("HTTP_X_REQUEST_ID", "")
+    return given if SANE_ID.fullmatch(given) else uuid.uuid4().hex
 
 
 def _answer(
     copy: Copy, rule: str, started: float, environ: Environ, start_response: Callable[..., Any]
 ) -> Iterable[bytes]:
-    given = environ.get("HTTP_X_REQUEST_ID", "")
     headers = [
         ("ETag", copy.etag),
         ("X-Cache", HIT),
-        ("X-Request-ID", given if SANE_ID.fullmatch(given) else uuid.uuid4().hex),
+        ("X-Request-ID", request_id(environ)),
     ]
     status, body = "304 NOT MODIFIED", b""
     if not holds(environ.get("HTTP_IF_NONE_MATCH"), copy.etag):

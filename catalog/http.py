@@ -39,12 +39,7 @@ def parse_json(raw: bytes) -> Any:
     try:
         _check_depth(raw)
         text = raw.decode("utf-8")
-        value = json.loads(
-            text,
-            parse_float=Decimal,
-            parse_constant=_refuse_constant,
-            object_pairs_hook=_without_doubles,
-        )
+        value = _strict.decode(text)
         if "\\ud" in text.lower():  # an escaped surrogate: half a pair is no text
             json.dumps(value, ensure_ascii=False, default=str).encode("utf-8")
     except UnicodeError as error:
@@ -78,6 +73,9 @@ def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         doubled = next(name for name in names if names.count(name) > 1)
         raise ValueError(f"the key {doubled[:100]!r} occurs twice")
     return found
+
+
+_strict = json.JSONDecoder(parse_float=Decimal, parse_constant=_refuse_constant, object_pairs_hook=_without_doubles)
 
 
 class Parser(FlaskParser):

@@ -16,7 +16,7 @@ from catalog.database import after_commit
 
 log = logging.getLogger(__name__)
 
-QUEUES = ("imports", "default")
+QUEUES = ("imports", "default", "orders")
 BELL_MILLISECONDS = 10_000  # a bell whose job was lost with Redis or a worker; then the next one rings again
 
 

@@ -8,7 +8,7 @@ import marshmallow as ma
 from apispec.ext.marshmallow.openapi import OpenAPIConverter
 from flask import Flask
 from marshmallow import validate
-from werkzeug.routing import PathConverter, UnicodeConverter, UUIDConverter
+from werkzeug.routing import IntegerConverter, PathConverter, UnicodeConverter, UUIDConverter
 
 from catalog import examples
 from catalog.errors import HTTP_CODES
@@ -83,6 +83,7 @@ class Api(flask_smorest.Api):
         self.ma_plugin.converter.add_attribute_function(_exact)
         self.register_converter(UUIDConverter, _parameter(format="uuid", example=examples.ID))
         self.register_converter(UnicodeConverter, _parameter(minLength=1, example=examples.ID))
+        self.register_converter(IntegerConverter, _parameter(type="integer", minimum=0, example=123))
         self.register_converter(PathConverter, _parameter(minLength=1, example="LAMP-001"))
 
     def _register_error_handlers(self) -> None:

@@ -11,11 +11,12 @@ from strawberry.tools import merge_types
 
 from catalog.graph import SCALARS
 from catalog.imports import resolvers as imports
+from catalog.orders import resolvers as orders
 from catalog.products import resolvers as products
 from catalog.tasks import resolvers as tasks
 from catalog.webhooks import resolvers as webhooks
 
-FEATURES = (products, imports, webhooks, tasks)
+FEATURES = (products, imports, webhooks, tasks, orders)
 
 Query = merge_types("Query", tuple(feature.Query for feature in FEATURES))
 Mutation = merge_types("Mutation", tuple(feature.Mutation for feature in FEATURES))

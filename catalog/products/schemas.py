@@ -8,7 +8,7 @@ from typing import Any
 import marshmallow as ma
 from marshmallow import fields, validate
 
-from catalog.fields import NOT_BLANK, Boolean, Integer, Moment, Number, Text, utc
+from catalog.fields import NOT_BLANK, Boolean, Integer, Moment, Number, Sku, Text, utc
 from catalog.products.models import MAX_INTEGER, PRICE_BELOW
 
 IMAGE = re.compile(r"https?://[^\s/?#.][^\s]*", re.ASCII | re.IGNORECASE)
@@ -20,13 +20,6 @@ _IMAGE = {
 _MOMENT = {"type": "string", "format": "date-time"}
 WRITE_STATES = ("queued", "done", "failed")
 SORTS = ("created_at", "number", "sku", "name", "price")
-
-
-class Sku(Text):
-    """A SKU: surrounding space is dropped before its length is judged."""
-
-    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> str:
-        return super()._deserialize(value, *args, **kwargs).strip()
 
 
 def sku_rules() -> list[validate.Validator]:

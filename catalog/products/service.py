@@ -1,18 +1,19 @@
 """The rules of products. Every function that writes is one transaction, or joins the caller's."""
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import false, func, literal, select, text
+from sqlalchemy import Text, cast, false, func, literal, select, text
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.exc import IntegrityError
 
 from catalog.cache import invalidate
 from catalog.database import transaction
 from catalog.errors import Conflict, NotFound, PreconditionFailed, ValidationFailed, field_error
 from catalog.extensions import db
-from catalog.products import bulk_delete, events, listing, writes
+from catalog.products import bulk_delete, events, listing, stock, writes
 from catalog.products.models import MAX_INTEGER, SKU_UNIQUE, Product, sku_key
 from catalog.tasks import service as tasks
 from catalog.webhooks import service as webhooks
@@ -27,6 +28,7 @@ WRITES_JOB = writes.JOB  # and these
 write_statuses = writes.statuses
 retry_write = writes.retry
 cancel_write = writes.cancel
+Shortage = stock.Shortage
 
 
 def get(product_id: uuid.UUID) -> Product:
@@ -45,6 +47,29 @@ def get_by_reference(reference: str) -> Product:
     """Return a product by its number or its UUID, whichever the text is, as PostgreSQL has it now. Raises NotFound."""
     statement = select(Product).where(refers(reference))
     return _found(db.session.scalar(statement, execution_options={"populate_existing": True}))
+
+
+def known_skus(skus: Collection[str]) -> dict[str, Product]:
+    """Return the products with these SKUs, in any case, by the SKU as it was given; one query for all."""
+    wanted = func.unnest(cast(list(skus), ARRAY(Text))).column_valued("wanted")
+    statement = select(wanted, Product).join(Product, sku_key(Product.sku) == sku_key(wanted))
+    found = db.session.execute(statement, execution_options={"populate_existing": True})
+    return {sku: product for sku, product in found}  # noqa: C416  # rows, which dict() does not know
+
+
+def reserve_stock(orders: Sequence[Mapping[uuid.UUID, int]]) -> list[list[stock.Shortage]]:
+    """Take the units of each order in turn from the stock, wholly or not at all; return what each order lacked.
+
+    An order is {product id: units}. The products stay locked until the commit, in the order of SKUs like everywhere.
+    """
+    with transaction() as session:
+        wanted = {product_id for order in orders for product_id in order}
+        locking = select(Product).where(Product.id.in_(wanted)).order_by(sku_key(Product.sku)).with_for_update()
+        products = {row.id: row for row in session.scalars(locking, execution_options={"populate_existing": True})}
+        left, shortages = stock.allot({row.id: row.stock_quantity for row in products.values()}, orders)
+        for product_id, product in products.items():
+            _change(product, {"stock_quantity": left[product_id]}, None)
+        return shortages
 
 
 def search(query: dict[str, Any]) -> listing.Page:

@@ -10,6 +10,8 @@ from catalog.stack import leftovers
 from catalog.stack.project import Project
 from catalog.stack.server import Server
 
+ONLY_WITH = {"orders": "ORDER_QUEUE_REDIS_URL"}  # a process and the setting without which it is not run
+
 
 class Program(Server):
     """One line of the Procfile: `name: command`, run by the shell with our Python first on PATH."""
@@ -36,8 +38,12 @@ class Program(Server):
 
 
 def programs(project: Project) -> list[Program]:
-    """Return the processes of the Procfile, in its order."""
+    """Return the processes of the Procfile, in its order, without those that have nothing to do."""
     from honcho.environ import parse_procfile
 
     lines = parse_procfile((project.root / "Procfile").read_text()).processes
-    return [Program(project, name, line) for name, line in lines.items()]
+    return [Program(project, name, line) for name, line in lines.items() if _is_wanted(project, name)]
+
+
+def _is_wanted(project: Project, name: str) -> bool:
+    return name not in ONLY_WITH or bool(project.settings[ONLY_WITH[name]])

@@ -1,0 +1,1 @@
+"""What `bench orders` measures: intake against an empty route, processing against one job per order."""

@@ -1,0 +1,1 @@
+"""Orders: taken in once, enriched, totalled and kept, whatever fails."""

@@ -1,0 +1,143 @@
+"""The process that takes orders from the Redis list, in batches, until told to stop.
+
+Kept first, then removed from Redis: a kill between the two makes another consumer submit the same content again, which
+is the same order.
+"""
+
+import logging
+import os
+import signal
+import socket
+import threading
+import time
+import uuid
+from collections.abc import Sequence
+
+import marshmallow as ma
+import redis
+from flask import Flask
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from catalog.errors import CatalogError, flatten
+from catalog.extensions import db
+from catalog.http import parse_json
+from catalog.orders import service
+from catalog.orders.content import Content
+from catalog.orders.redislist import Dead, RedisList
+from catalog.orders.schemas import OrderSubmitSchema
+
+log = logging.getLogger(__name__)
+
+BATCH = 200
+WAIT_SECONDS = 0.5
+BEAT_SECONDS = 1.0
+PAUSE_SECONDS = 1.0  # after PostgreSQL or Redis did not answer
+
+_schema = OrderSubmitSchema()
+
+
+def of(app: Flask) -> RedisList:
+    """Return the list that the settings name; ORDER_QUEUE_REDIS_URL must be set."""
+    patient = redis.Redis.from_url(
+        app.config["ORDER_QUEUE_REDIS_URL"], socket_timeout=5.0, socket_connect_timeout=1.0, retry=Retry(NoBackoff(), 0)
+    )
+    return RedisList(patient, app.config["ORDER_QUEUE_LIST"])
+
+
+def run(app: Flask) -> None:
+    """Consume until SIGTERM or SIGINT, whether PostgreSQL and Redis are there or not."""
+    consumer = Consumer(app, of(app))
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: consumer.stop())
+    consumer.run()
+
+
+class Consumer:
+    """One consumer, named for its machine and process, and never again."""
+
+    def __init__(self, app: Flask, queue: RedisList):
+        self._app, self._queue = app, queue
+        self.name = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+        self._stopping = threading.Event()
+        self._recovery_due = 0.0
+
+    def stop(self) -> None:
+        """Finish the batch at hand, and end."""
+        self._stopping.set()
+
+    def run(self) -> None:
+        """Take and keep until told to stop."""
+        beat = threading.Thread(target=self._beat, name="beat", daemon=True)
+        beat.start()
+        with self._app.app_context():
+            while not self._stopping.is_set():
+                self._turn()
+        beat.join()
+        self._give_back()
+
+    def _turn(self) -> None:
+        try:
+            self._recover_if_due()
+            elements = self._queue.take(self.name, BATCH)
+            if elements:
+                self._keep(elements)
+            else:
+                self._queue.wait(WAIT_SECONDS)
+        except (redis.RedisError, OperationalError, PoolTimeout) as error:
+            log.warning("Orders wait in their list: %s", error)
+            self._give_back()
+            self._stopping.wait(PAUSE_SECONDS)
+        finally:
+            db.session.remove()
+
+    def _keep(self, elements: Sequence[bytes]) -> None:
+        """Keep what can be an order; note why the others cannot."""
+        read = [read_order(element) for element in elements]
+        outcomes = iter(service.submit_many([order for order in read if isinstance(order, dict)]))
+        reasons = [each if isinstance(each, str) else _in_words(next(outcomes)) for each in read]
+        for reason in filter(None, reasons):
+            log.warning("An order in the list is dead: %s", reason)
+        dead = [Dead.now(element, why) if why else None for element, why in zip(elements, reasons, strict=True)]
+        self._queue.done(self.name, list(zip(elements, dead, strict=True)))
+
+    def _recover_if_due(self) -> None:
+        if time.monotonic() < self._recovery_due:
+            return
+        self._recovery_due = time.monotonic() + BEAT_SECONDS
+        if recovered := self._queue.recover():
+            log.warning("%s orders that a consumer had taken who is gone are back in the list", recovered)
+
+    def _beat(self) -> None:
+        while not self._stopping.wait(BEAT_SECONDS):
+            try:
+                self._queue.announce(self.name)
+            except redis.RedisError:
+                log.debug("No beat", exc_info=True)  # the turn at hand warns
+
+    def _give_back(self) -> None:
+        """What was taken and not kept goes back, to be taken again."""
+        try:
+            self._queue.retire(self.name)
+        except redis.RedisError as error:
+            log.warning("What was taken is left to the other consumers: %s", error)
+
+
+def read_order(element: bytes) -> Content | str:
+    """Return the content of an order as it lies in the list, or why it is none."""
+    try:
+        return _schema.load(parse_json(element))  # type: ignore[no-any-return]
+    except CatalogError as error:
+        return error.detail
+    except ma.ValidationError as error:
+        return "; ".join(f"{each['field']}: {each['message']}" for each in flatten(error.messages))
+
+
+def _in_words(outcome: object) -> str | None:
+    """Return why there is no order of it, or None where there is one."""
+    if isinstance(outcome, CatalogError):
+        named = "; ".join(f"{each['field']}: {each['message']}" for each in outcome.errors)
+        return f"{outcome.detail} {named}".strip()
+    return f"{type(outcome).__name__}: {outcome}" if isinstance(outcome, Exception) else None

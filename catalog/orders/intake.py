@@ -1,0 +1,156 @@
+"""Taking orders in: one statement writes many, and tells the new from those that are there already.
+
+Requests that come in while another's commit is on its way wait for it and then go together: one transaction, one
+flush of the disk, for all of them.
+"""
+
+import hashlib
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+from sqlalchemy import select
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.orm import Session
+
+from catalog.database import after_commit, transaction
+from catalog.errors import Conflict
+from catalog.orders import bell, content
+from catalog.orders.content import Content
+from catalog.orders.models import QUEUED, Order
+
+Outcome = Order | Exception
+T = TypeVar("T")
+
+INSERT = """
+    INSERT INTO orders (id, customer, items, submitted_at, hash)
+    SELECT id, customer, items, submitted_at, hash FROM jsonb_to_recordset(CAST(%(rows)s AS jsonb))
+        AS row (id bigint, customer text, items jsonb, submitted_at timestamptz, hash text)
+    ON CONFLICT (id) DO NOTHING RETURNING id, created_at
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """An order as it is given, with its hash, and the row that INSERT takes: the canonical form is what is kept."""
+
+    content: Content
+    hash: str
+    row: str
+
+    @classmethod
+    def of(cls, order: Content) -> "Given":
+        """Return an order with what is made of it once."""
+        canonical = content.canonical(order)
+        digest = hashlib.sha256(canonical).hexdigest()
+        return cls(order, digest, f'{canonical.decode()[:-1]},"hash":"{digest}"}}')
+
+
+def take_in(contents: Sequence[Content]) -> list[Outcome]:
+    """Keep the orders that are not kept yet, in one transaction, and ring for them after its commit.
+
+    Returns for each the order that is kept, or the Conflict with the one that is.
+    """
+    orders = [Given.of(each) for each in contents]
+    with transaction() as session:
+        new = _insert(session, orders)
+        others = [each["id"] for each in contents if each["id"] not in new]
+        known = {**(_kept(session, others) if others else {}), **new}
+        if new:
+            after_commit(bell.ring)
+    return [_outcome(order, known[order.content["id"]]) for order in orders]
+
+
+def take_in_each(contents: Sequence[Content]) -> list[Outcome]:
+    """The same, but an order that makes it fail does so alone; returns its error in place of the order.
+
+    Raises what PostgreSQL raises when it does not answer: then nothing is kept.
+    """
+    try:
+        return take_in(contents)
+    except (OperationalError, PoolTimeout):
+        raise
+    except Exception as error:
+        return [error] if len(contents) == 1 else [take_in_each([each])[0] for each in contents]
+
+
+def firsts(orders: Sequence[Given]) -> dict[int, Given]:
+    """Return the first order of each id, in the order of ids: two that insert the same cannot block each other then."""
+    given = {order.content["id"]: order for order in reversed(orders)}
+    return {order_id: given[order_id] for order_id in sorted(given)}
+
+
+def rows(given: dict[int, Given]) -> str:
+    """Return the rows that INSERT takes."""
+    return f"[{','.join(order.row for order in given.values())}]"
+
+
+def _insert(session: Session, orders: Sequence[Given]) -> dict[int, Order]:
+    given = firsts(orders)
+    inserted = session.connection().exec_driver_sql(INSERT, {"rows": rows(given)})
+    return {order_id: _queued(given[order_id], created_at) for order_id, created_at in inserted}
+
+
+def _queued(given: Given, created_at: Any) -> Order:
+    return Order(**given.content, hash=given.hash, status=QUEUED, attempts=0, created_at=created_at)
+
+
+def _kept(session: Session, order_ids: Sequence[int]) -> dict[int, Order]:
+    statement = select(Order).where(Order.id.in_(order_ids)).execution_options(populate_existing=True)
+    return {order.id: order for order in session.scalars(statement)}
+
+
+def _outcome(given: Given, kept: Order) -> Outcome:
+    if kept.hash == given.hash:
+        return kept
+    differences = content.differences(kept.content, given.content)
+    return Conflict(f"There is an order {kept.id} already, with other content.", errors=differences)
+
+
+@dataclass
+class _Waiting(Generic[T]):
+    content: Content
+    outcomes: list[T | Exception] = field(default_factory=list)
+
+
+class Together(Generic[T]):
+    """Hands what several threads submit at the same time to one call: the first to get its turn takes all along."""
+
+    def __init__(self, call: Callable[[Sequence[Content]], Sequence[T]]):
+        self._call = call
+        self._changed = threading.Condition()
+        self._calling = False
+        self._waiting: list[_Waiting[T]] = []
+
+    def submit(self, order: Content) -> T | Exception:
+        """Return the outcome of one order, which is an exception where the call as a whole fails."""
+        mine: _Waiting[T] = _Waiting(order)
+        with self._changed:
+            self._waiting.append(mine)
+            while self._calling and not mine.outcomes:
+                self._changed.wait()
+            if mine.outcomes:
+                return mine.outcomes[0]
+            batch, self._waiting, self._calling = self._waiting, [], True
+        self._take_turn(batch)
+        return mine.outcomes[0]
+
+    def _take_turn(self, batch: Sequence[_Waiting[T]]) -> None:
+        outcomes: Sequence[T | Exception] = []
+        try:
+            outcomes = self._call([each.content for each in batch])
+        except Exception as error:  # raised for each where it was submitted
+            outcomes = [error] * len(batch)
+        finally:  # whatever ends this thread, the others are not left waiting
+            with self._changed:
+                for each, outcome in zip(
+                    batch, outcomes or [RuntimeError("The call was ended")] * len(batch), strict=True
+                ):
+                    each.outcomes.append(outcome)
+                self._calling = False
+                self._changed.notify_all()
+
+
+together = Together(take_in_each)
