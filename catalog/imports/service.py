@@ -4,14 +4,26 @@ import uuid
 from collections.abc import Collection, Iterable, Iterator
 from typing import Any
 
-from flask import current_app
+from flask import Flask, current_app
 from sqlalchemy import Engine, func, select
 
-from catalog import jobqueue
+from catalog import jobqueue, streams
 from catalog.database import transaction
-from catalog.errors import Conflict, NotFound, ValidationFailed, field_error
+from catalog.errors import Conflict, NotFound
 from catalog.extensions import db
-from catalog.imports import files, lease, progress, reader, report, running, storage, survey, sweeping, telling
+from catalog.imports import (
+    dry_run,
+    files,
+    lease,
+    progress,
+    report,
+    running,
+    sources,
+    storage,
+    sweeping,
+    telling,
+    watching,
+)
 from catalog.imports.models import Import, RejectedRow
 from catalog.imports.upload import Upload
 
@@ -29,7 +41,7 @@ def submit(upload: Upload) -> Import:
     its first 64 KB, and StorageFull. Otherwise the file is safe on disk when this returns.
     """
     files.check_kind(upload.path, upload.filename)
-    header = _readable_header(upload)
+    header = sources.of(upload.path, upload.filename, upload.options).header()
     with transaction() as session:
         imported = Import(
             filename=upload.filename,
@@ -43,14 +55,6 @@ def submit(upload: Upload) -> Import:
         storage.keep(upload.path, imported.id)
         jobqueue.enqueue(sweeping.JOB, str(imported.id), queue_name="imports")
         return imported
-
-
-def _readable_header(upload: Upload) -> reader.Header:
-    text, whole = survey.head_text(upload.path, upload.options["encoding"])
-    header = reader.read_header(text, upload.options["delimiter"])
-    if whole and not reader.has_rows(text, header):
-        raise ValidationFailed([field_error("file", "The file has a header and no rows.", "empty")])
-    return header
 
 
 def get(import_id: uuid.UUID) -> Import:
@@ -81,6 +85,18 @@ def status(import_id: uuid.UUID) -> report.Progress:
     if not found:
         raise NotFound("There is no such import.")
     return found[import_id]
+
+
+def watch(import_id: uuid.UUID, last_seen: str | None) -> watching.Watch:
+    """Return the events of an import after the one that the client has seen last. Raises NotFound."""
+    status(import_id)
+    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
+
+    def look() -> report.Progress:
+        with app.app_context():  # its end gives the connection back until the next look
+            return status(import_id)
+
+    return watching.Watch(look, streams.slots().take(), last_seen)
 
 
 def statuses(import_ids: Collection[uuid.UUID]) -> dict[uuid.UUID, report.Progress]:
@@ -124,6 +140,21 @@ def cancel(import_id: uuid.UUID) -> Import:
             session.flush()
             telling.ended(session, imported)
         session.flush()
+        return imported
+
+
+def carry_out(import_id: uuid.UUID) -> Import:
+    """Have what a dry run staged applied, and return the import as it waits for that.
+
+    Raises NotFound, and Conflict for what is no finished dry run, was committed already, or lies there no more.
+    """
+    with transaction() as session:
+        imported = session.get(Import, import_id, with_for_update=True, populate_existing=True)
+        if imported is None:
+            raise NotFound("There is no such import.")
+        dry_run.reopen(session, imported)
+        telling.started(session.connection(), imported, imported.total_rows)
+        jobqueue.enqueue(sweeping.JOB, str(imported.id), queue_name="imports")
         return imported
 
 
