@@ -4,7 +4,7 @@ from typing import Any
 
 from flask import Flask
 
-from catalog import __version__, cache, config, errors, hotpath, http, logs, metrics, openapi
+from catalog import __version__, cache, config, errors, hotpath, http, logs, metrics, openapi, streams
 from catalog.extensions import db, migrate
 
 
@@ -21,6 +21,7 @@ def create_app(overrides: dict[str, Any] | None = None) -> Flask:
     http.configure(app)
     _bind_extensions(app)
     cache.register(app)
+    streams.register(app)
     _register_features(app)
     logs.register(app)
     metrics.register(app)

@@ -4,7 +4,7 @@ import difflib
 
 import click
 
-from catalog.commands import data, develop, graphql, imports, orders, processes, service, transforms, webhooks
+from catalog.commands import data, develop, exports, graphql, imports, orders, processes, service, transforms, webhooks
 from catalog.stack.errors import StackError
 
 
@@ -67,6 +67,7 @@ VERBS = (
     service.clean,
     data.init_db,
     imports.import_file,
+    exports.export_file,
     transforms.transform,
     webhooks.verb,
     orders.verb,

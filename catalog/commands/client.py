@@ -41,7 +41,21 @@ class Service:
         result = self._call("GET", f"/api/v1/products/import/{task}/result").get("result") or {}
         return list(result.get("error_details") or [])
 
+    def export(self, query: dict[str, str], sink: IO[bytes]) -> int:
+        """Write the export that these filters ask for to `sink`; return its bytes."""
+        size = 0
+        with self._sent("GET", "/api/v1/products/export", params=query, stream=True) as answer:
+            try:
+                for piece in answer.iter_content(1 << 18):
+                    size += sink.write(piece)
+            except requests.RequestException as error:
+                raise StackError(f"The export broke off after {size:,} bytes: {error}") from error
+        return size
+
     def _call(self, method: str, path: str, **options: Any) -> dict[str, Any]:
+        return dict(self._sent(method, path, **options).json())
+
+    def _sent(self, method: str, path: str, **options: Any) -> requests.Response:
         try:
             answer = self.session.request(method, self.url + path, timeout=TIMEOUT_SECONDS, **options)
         except requests.ConnectionError as error:
@@ -52,7 +66,7 @@ class Service:
             raise StackError(f"{method} {self.url}{path} failed: {error}") from error
         if not answer.ok:
             raise StackError(f"The service refused ({answer.status_code}): {_reason(answer)}")
-        return dict(answer.json())
+        return answer
 
 
 class Multipart:

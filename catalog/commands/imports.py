@@ -21,15 +21,16 @@ ENDED = ("Completed", "Failed", "Cancelled")
 @click.option("--empty", type=click.Choice(["keep", "clear"]), help="What an empty cell does to a known product.")
 @click.option("--delimiter", help="Between columns; found out if not given.")
 @click.option("--encoding", help="Of a file that is not UTF-8.")
+@click.option("--sheet", help="Of an .xlsx file; its first if not given.")
 @click.option("--mapping", help='Columns to fields, as JSON: {"Preis": ["price", "parse_number:de"]}.')
 @click.option("--mapping-name", help="A mapping that is kept in the service, by its name.")
 @click.option("--strict", is_flag=True, help="Exit with status 1 if any row was rejected.")
 @click.option("--url", help="The service, such as http://127.0.0.1:5000; this project's if not given.")
 def import_file(file: Path, strict: bool, url: str | None, **options: str | None) -> None:
-    """Import products from FILE (.csv, .tsv, or those as .gz) into the running service."""
+    """Import products from FILE (.csv, .tsv, .jsonl, also as .gz, or .xlsx) into the running service."""
     from catalog.commands.client import Service
 
-    service = Service(url or _own_url())
+    service = Service(url or own_url())
     with _progress() as progress:
         task = _upload(service, file, {name: value for name, value in options.items() if value}, progress)
         status = _follow(service, task, progress)
@@ -37,7 +38,8 @@ def import_file(file: Path, strict: bool, url: str | None, **options: str | None
     sys.exit(1 if status["state"] != "Completed" or (strict and status["errors"]) else 0)
 
 
-def _own_url() -> str:
+def own_url() -> str:
+    """Return the address of this project's service."""
     from catalog.stack.project import Project
 
     return Project().url

@@ -109,6 +109,40 @@ class ResultSchema(ma.Schema):
     result = fields.Nested(OutcomeSchema, required=True, allow_none=True)
 
 
+class DifferenceSchema(ma.Schema):
+    """A product that a dry run would change."""
+
+    line = fields.Integer(required=True)
+    sku = fields.String(required=True)
+    changed = fields.Dict(required=True, metadata={"example": {"price": {"from": 5.0, "to": 6.5}}})
+
+
+class DryRunSchema(ma.Schema):
+    """What a dry run counted, and its first 20 differences."""
+
+    created = fields.Integer(required=True)
+    updated = fields.Integer(required=True)
+    unchanged = fields.Integer(required=True)
+    errors = fields.Integer(required=True)
+    differences = fields.List(fields.Nested(DifferenceSchema), required=True)
+
+
+class ChangedProductSchema(ma.Schema):
+    """A product that is not as the dry run saw it; a version is null where there was none, or is none now."""
+
+    line = fields.Integer(required=True)
+    sku = fields.String(required=True)
+    version_then = fields.Integer(required=True, allow_none=True)
+    version_now = fields.Integer(required=True, allow_none=True)
+
+
+class ChangedMeanwhileSchema(ma.Schema):
+    """How many products of the file changed between a dry run and its commit, and the first 20."""
+
+    count = fields.Integer(required=True)
+    products = fields.List(fields.Nested(ChangedProductSchema), required=True)
+
+
 class ImportSchema(ma.Schema):
     """Everything known about an import."""
 
@@ -130,6 +164,9 @@ class ImportSchema(ma.Schema):
     superseded = fields.Integer(required=True, metadata={"example": 1})
     rejected = fields.Integer(required=True, metadata={"example": 1})
     superseded_details = fields.List(fields.Nested(SupersededSchema), required=True)
+    dry_run = fields.Nested(DryRunSchema, required=True, allow_none=True)
+    committed_at = Time(required=True, allow_none=True)
+    changed_meanwhile = fields.Nested(ChangedMeanwhileSchema, required=True, allow_none=True)
     cancel_requested = fields.Boolean(required=True)
     attempts = fields.Integer(required=True, metadata=_ATTEMPTS)
     created_at = Time(required=True)

@@ -63,8 +63,10 @@ class Feed:
         self._lease.reached(READ_PERCENT * self.rows // max(self._expected, self.rows, 1))
         return "".join(part).encode()
 
-    def _second_look(self, line: int, cells: list[str], problem: str | None) -> str | None:
+    def _second_look(self, line: int, cells: list[str], problem: str | Exception | None) -> str | None:
         try:
+            if isinstance(problem, Exception):
+                raise problem
             if problem is not None:
                 raise RowRejected("row", "quoting", problem)
             return self._checker.slow(cells)

@@ -10,7 +10,8 @@ from typing import IO
 
 from catalog.errors import BadRequest, TooLarge, UnsupportedMediaType
 
-SUFFIXES = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
+SUFFIXES = (".csv", ".tsv", ".csv.gz", ".tsv.gz", ".xlsx", ".jsonl", ".jsonl.gz")
+XLSX = ".xlsx"
 HEAD_BYTES = 65_536
 CHUNK_BYTES = 1 << 18
 LINES_HINT = 1 << 18  # characters that a block of lines holds, about
@@ -21,8 +22,9 @@ GZIP_FREE_BYTES = 16 << 20
 GZIP_TIMES_LIMIT = 4
 
 _GZIP = b"\x1f\x8b"
+_ZIP = b"PK\x03\x04"
 _MAGIC = {
-    b"PK\x03\x04": "an .xlsx or .zip file",
+    _ZIP: "an .xlsx or .zip file",
     b"\xd0\xcf\x11\xe0": "an .xls file",
     b"\x89PNG": "a PNG picture",
     b"\xff\xd8\xff": "a JPEG picture",
@@ -43,13 +45,17 @@ class BadFile(BadRequest):
 
 
 def check_kind(path: Path, filename: str) -> None:
-    """Raise UnsupportedMediaType where the name or the first bytes are no .csv or .tsv, plain or .gz."""
+    """Raise UnsupportedMediaType where the name is none of SUFFIXES, or the first bytes are not what it says."""
     name = filename.lower()
     if not name.endswith(SUFFIXES):
         raise UnsupportedMediaType(f"{filename!r} is not one of {', '.join(SUFFIXES)}.")
     with path.open("rb") as file:
         head = file.read(16)
     kind = next((kind for magic, kind in _MAGIC.items() if head.startswith(magic)), None)
+    if name.endswith(XLSX):
+        if not head.startswith(_ZIP):
+            raise UnsupportedMediaType(f"{filename!r} is {kind or 'no .xlsx file'}, whatever its name says.")
+        return
     if kind:
         raise UnsupportedMediaType(f"{filename!r} is {kind}, whatever its name says.")
     if name.endswith(".gz") != head.startswith(_GZIP):

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from catalog.extensions import Base
 
+MISFITS = ("exists", "not_found")  # the codes of rows that the mode refuses
 ENDED = ("completed", "failed", "cancelled")
 COUNTERS = ("created", "updated", "unchanged", "superseded", "rejected")
 
@@ -39,6 +40,11 @@ class Import(Base):
     rejected: Mapped[int] = mapped_column(server_default=text("0"))
     superseded_details: Mapped[list[dict[str, Any]]] = mapped_column(JSONB, server_default=text("'[]'"))
 
+    # What a dry run found; when it was asked to be carried out; and what had changed by then.
+    dry_run: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+    committed_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
+    changed_meanwhile: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
+
     cancel_requested: Mapped[bool] = mapped_column(server_default=text("false"))
     attempts: Mapped[int] = mapped_column(server_default=text("0"))
     lease_token: Mapped[uuid.UUID | None] = mapped_column(Uuid)
@@ -64,6 +70,11 @@ class Import(Base):
     def processed_rows(self) -> int:
         """How many rows have found their end: applied, unchanged, superseded or refused."""
         return sum(getattr(self, counter) for counter in COUNTERS)
+
+
+def is_rehearsal(imported: Any) -> bool:
+    """Tell whether an import, or its row, is a dry run that nobody has committed."""
+    return bool(imported.options.get("dry_run")) and imported.committed_at is None
 
 
 class ImportChunk(Base):

@@ -10,6 +10,8 @@ from catalog.errors import ValidationFailed, field_error
 from catalog.imports.files import BadFile
 
 MAX_RECORD_CHARACTERS = 2 << 20
+MAX_FIELD_CHARACTERS = 1 << 20  # the longest description that a JSON body brings, and an export gives out
+csv.field_size_limit(MAX_FIELD_CHARACTERS)  # of the whole process
 MAX_WASTED_LINES = 100_000_000
 DELIMITERS = (",", ";", "\t", "|")
 FIELDS = (
@@ -28,8 +30,9 @@ OURS = ("_line", "_field", "_error")  # what errors.csv adds to a row
 _OPEN_AT_END = "unexpected end of data"  # what the csv module calls a quote that is never closed
 _SYNONYMS = {"title": "name"}
 
-# The line that a record starts on, its fields, and why it is no record (then `fields` is the raw line).
-Record = tuple[int, list[str], str | None]
+# The line that a record starts on, its fields, and why it is no record (then `fields` is the raw line)
+# or, as an error, why it cannot be imported.
+Record = tuple[int, list[str], "str | Exception | None"]
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,7 @@ class Header:
     names: list[str]
     places: dict[str, int]
     ignored: list[str]
+    guarded: bool = True  # a cell like a formula may have an apostrophe before it, as in our exports
 
 
 def records(blocks: Iterable[list[str]], delimiter: str) -> Iterator[Record]:
@@ -100,7 +104,7 @@ def _reason(error: csv.Error) -> str:
     if reason == _OPEN_AT_END:
         return "A quote is opened and never closed."
     if "field limit" in reason:
-        return "A field is longer than 131,072 characters. Is a quote left open?"
+        return f"A field is longer than {MAX_FIELD_CHARACTERS:,} characters. Is a quote left open?"
     return f"The quoting is broken: {reason}."
 
 
@@ -110,12 +114,21 @@ def read_header(text: str, delimiter: str | None = None, renames: Mapping[str, s
     `renames` says which columns are which fields of ours. Raises ValidationFailed for a header that is
     missing, doubled, empty, or without `sku` or `name`, or without a column of `renames`.
     """
-    meant = {name.strip().lower(): field for name, field in (renames or {}).items()}
+    meant = _meant(renames)
     found = [_header(text, one, meant) for one in ([delimiter] if delimiter else DELIMITERS)]
     best = max(found, key=lambda header: ({"sku", "name"} <= header.places.keys(), len(header.names)))
     _check_renames(best, renames or {})
     _check_header(best, meant)
     return best
+
+
+def header_of(names: list[str], renames: Mapping[str, str] | None = None) -> Header:
+    """Return the header that these cells are. Raises as `read_header()`."""
+    meant = _meant(renames)
+    header = _of_names(names, "", meant)
+    _check_renames(header, renames or {})
+    _check_header(header, meant)
+    return header
 
 
 def first_rows(text: str, header: Header, count: int, *, whole: bool) -> list[tuple[int, list[str]]]:
@@ -137,10 +150,18 @@ def _lines(text: str) -> list[str]:
 
 def _header(text: str, delimiter: str, meant: Mapping[str, str]) -> Header:
     _, names, problem = next(records([_lines(text)], delimiter), (1, [], None))
-    fields = _plain([] if problem else names, meant)
+    return _of_names([] if problem else names, delimiter, meant)
+
+
+def _of_names(names: list[str], delimiter: str, meant: Mapping[str, str]) -> Header:
+    fields = _plain(names, meant)
     places = {field: fields.index(field) for field in FIELDS if field in fields}
     ignored = [field for field in fields if field not in (*FIELDS, *OURS)]
     return Header(delimiter, names, places, ignored)
+
+
+def _meant(renames: Mapping[str, str] | None) -> dict[str, str]:
+    return {name.strip().lower(): field for name, field in (renames or {}).items()}
 
 
 def _plain(names: list[str], meant: Mapping[str, str]) -> list[str]:

@@ -100,7 +100,7 @@ def result(imported: Import, rejected: Iterable[RejectedRow]) -> dict[str, Any]:
 
 def detail(header: list[str], row: RejectedRow) -> dict[str, Any]:
     """Return a refused row as {row, field, code, error, data}; `data` by column, or the raw text as `_raw`."""
-    if row.code == "quoting":
+    if row.code in ("quoting", "json"):
         data: dict[str, Any] = {"_raw": row.data[0]}
     else:
         data = dict(zip(header, row.data, strict=False))

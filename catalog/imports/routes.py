@@ -3,7 +3,7 @@
 import uuid
 from typing import Any
 
-from flask import Response, url_for
+from flask import Response, request, url_for
 
 from catalog.http import Blueprint
 from catalog.imports import answers, schemas, service
@@ -17,11 +17,13 @@ _FORM: dict[str, Any] = {
     "type": "object",
     "required": ["file"],
     "properties": {
-        "file": {"type": "string", "format": "binary", "description": ".csv, .tsv, .csv.gz or .tsv.gz"},
+        "file": {"type": "string", "format": "binary", "description": ".csv, .tsv or .jsonl, also as .gz, or .xlsx"},
         "mode": {"type": "string", "enum": ["upsert", "create_only", "update_only"], "default": "upsert"},
         "on_error": {"type": "string", "enum": ["skip", "abort"], "default": "skip"},
         "empty": {"type": "string", "enum": ["keep", "clear"], "default": "keep"},
+        "dry_run": {"type": "boolean", "default": False, "description": "Count and show differences, write nothing"},
         "delimiter": {"type": "string", "enum": [",", ";", "\t", "|", "tab", "\\t"], "description": "Else sniffed"},
+        "sheet": {"type": "string", "description": "Of an .xlsx file, else its first"},
         "events": {"type": "string", "enum": ["summary", "per_product", "none"], "default": "summary"},
         "encoding": {"type": "string", "example": "utf-8", "description": "Else UTF-8, or what a byte order mark says"},
         "mapping": {"type": "string", "description": _MAPPING, "example": '{"Titel": ["name", "strip", "title_case"]}'},
@@ -37,7 +39,7 @@ _REJECTED = "_line,_field,_error,sku,name,price\n3,price,Not a valid number.,LAM
 @blueprint.response(202, answers.ImportSubmittedSchema, headers=LOCATION)
 @blueprint.problem(400, "A wrong option, or a file that can be seen to be wrong at once")
 @blueprint.problem(413, "The file is too large")
-@blueprint.problem(415, "Not a CSV or TSV file")
+@blueprint.problem(415, "Not a CSV, TSV, JSON Lines or Excel file")
 @blueprint.problem(507, "No room for the file")
 def upload_products() -> Any:
     """Import a product file
@@ -114,6 +116,38 @@ def cancel_import(import_id: uuid.UUID) -> Any:
     A waiting one at once, a running one after the chunk at hand; what was applied by then stays and is counted.
     """
     return service.cancel(import_id)
+
+
+@blueprint.post("/imports/<uuid:import_id>/commit")
+@blueprint.response(202, answers.ImportSchema)
+@blueprint.problem(404, "No such import")
+@blueprint.problem(409, "No finished dry run, committed already, or what it staged is gone (after 24 hours)")
+def commit_import(import_id: uuid.UUID) -> Any:
+    """Carry out a dry run
+
+    Applies what was staged, with nothing read again; `changed_meanwhile` then tells which of its products are no
+    longer as the dry run saw them, and `dry_run` what it had counted.
+    """
+    return service.carry_out(import_id)
+
+
+@blueprint.get("/imports/<uuid:import_id>/events")
+@blueprint.response(
+    200,
+    {"type": "string"},
+    content_type="text/event-stream",
+    description="`progress` events, at last one `end`; data as of the status",
+    example='id: Processing-40-20000\nevent: progress\ndata: {"state": "Processing", "percent": 40}\n\n',
+)
+@blueprint.problem(404, "No such import")
+def watch_import(import_id: uuid.UUID) -> Any:
+    """Watch an import by server-sent events
+
+    A stream lasts a minute at most; browsers then come again by themselves and go on where they were. Where too
+    many are open, one event is sent and the client comes again after two seconds.
+    """
+    events = service.watch(import_id, request.headers.get("Last-Event-ID"))
+    return Response(events, mimetype="text/event-stream", headers={"Cache-Control": "no-cache"})
 
 
 @blueprint.get("/imports/<uuid:import_id>/errors.csv")

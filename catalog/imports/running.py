@@ -9,12 +9,11 @@ from sqlalchemy import Connection, select, text
 from sqlalchemy.exc import DBAPIError
 
 from catalog.errors import CatalogError
-from catalog.imports import mapping, reader, staging, storage, telling
+from catalog.imports import dry_run, mapping, reader, sources, staging, storage, telling
 from catalog.imports.lease import Cancelled, Lease, LeaseLost, prove
 from catalog.imports.loading import Loader, Refused
-from catalog.imports.models import Import
+from catalog.imports.models import Import, is_rehearsal
 from catalog.imports.statements import Plan
-from catalog.imports.survey import head_text, survey
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +38,9 @@ def run(lease: Lease, settings: dict[str, Any]) -> None:
 def finish(lease: Lease, state: str, error: str | None) -> None:
     """Record the end of an import and drop the table of its rows. Raises LeaseLost."""
     with lease.engine.begin() as connection:
-        connection.execute(text(f"DROP TABLE IF EXISTS {staging.table_name(lease.id)}"))
+        if state != "completed" or not is_rehearsal(_fetch(connection, lease.id)):
+            connection.execute(text(f"DROP TABLE IF EXISTS {staging.table_name(lease.id)}"))
+            dry_run.drop(connection, lease.id)
         prove(
             connection,
             lease,
@@ -83,17 +84,21 @@ def _carry_out(lease: Lease, settings: dict[str, Any]) -> tuple[str, str | None]
 
 
 def _stage(lease: Lease, imported: Any, settings: dict[str, Any]) -> reader.Header:
-    path, options = storage.path_of(lease.id), imported.options
-    text_of_head, _ = head_text(path, options["encoding"])
-    columns = mapping.read(options.get("mapping"))
-    header = reader.read_header(text_of_head, options["delimiter"], mapping.renames(columns))
-    if staging.is_staged(lease.engine, lease.id, imported.staged_rows):
-        return header
-    found = survey(path, options["encoding"], settings["UPLOAD_MAX_MB"] << 20)
+    source = sources.of(storage.path_of(lease.id), imported.filename, imported.options)
+    columns = mapping.read(imported.options.get("mapping"))
+    header = source.header(mapping.renames(columns))
+    with lease.engine.connect() as connection:
+        if staging.is_staged(connection, lease.id, imported.staged_rows):
+            return header
+    limit = settings["UPLOAD_MAX_MB"] << 20
+    found = source.survey(limit)
     with lease.engine.begin() as connection:
         prove(connection, lease, "total_rows = :rows, encoding = :name", rows=found.records, name=found.encoding)
-        telling.started(connection, imported, found.records)
-    staging.stage(lease, path, found, mapping.checker(header, columns), keep_raw=options["mode"] != "upsert")
+        if not imported.total_rows:  # else an earlier attempt told so
+            telling.started(connection, imported, found.records)
+    keep_raw = imported.options["mode"] != "upsert"
+    checker = mapping.checker(header, columns)
+    staging.stage(lease, source.records(found, header, limit), found, checker, keep_raw=keep_raw)
     return header
 
 
@@ -102,6 +107,11 @@ def _load(lease: Lease, imported: Any, header: reader.Header, connections: int) 
     columns = tuple(name for name in header.places if name != "sku")
     keep, told = options["empty"] == "keep", telling.level(options) == "per_product"
     plan = Plan(staging.table_name(lease.id), columns, options["mode"], keep, told)
+    if is_rehearsal(imported):
+        dry_run.carry_out(lease, plan)
+        return "completed", None
+    if imported.committed_at is not None and imported.changed_meanwhile is None:
+        dry_run.note_changes(lease, plan)
     loader = Loader(lease, plan, imported.staged_rows or 0)
     if options["on_error"] == "skip":
         loader.apply(connections)

@@ -150,7 +150,9 @@ class UploadOptionsSchema(ma.Schema):
     on_error = fields.String(load_default="skip", validate=validate.OneOf(["skip", "abort"]))
     empty = fields.String(load_default="keep", validate=validate.OneOf(["keep", "clear"]))
     events = fields.String(load_default=LEVELS[0], validate=validate.OneOf(LEVELS))
+    dry_run = fields.Boolean(load_default=False)
     delimiter = Delimiter(load_default=None)
     encoding = Encoding(load_default=None)
+    sheet = Text(load_default=None, validate=validate.Length(1, 31))
     mapping = fields.String(load_default=None)  # JSON, read where named ones can be looked up
     mapping_name = fields.String(load_default=None)

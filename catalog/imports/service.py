@@ -4,28 +4,30 @@ import uuid
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any
 
-from flask import current_app
+from flask import Flask, current_app
 from sqlalchemy import Engine, func, select
 
-from catalog import jobqueue
+from catalog import jobqueue, streams
 from catalog.database import transaction
-from catalog.errors import Conflict, NotFound, ValidationFailed, field_error
+from catalog.errors import Conflict, NotFound
 from catalog.extensions import db
 from catalog.imports import (
+    dry_run,
     files,
     lease,
     mapping,
     mappings,
     progress,
-    reader,
     report,
     running,
+    sources,
     storage,
-    survey,
     sweeping,
     telling,
+    watching,
 )
 from catalog.imports.models import Import, RejectedRow
+from catalog.imports.reader import Header
 from catalog.imports.upload import Upload
 
 ERROR_DETAILS = 100
@@ -59,13 +61,11 @@ def submit(upload: Upload) -> Import:
         return imported
 
 
-def _readable_header(upload: Upload, columns: Sequence[mapping.Column]) -> reader.Header:
-    text, whole = survey.head_text(upload.path, upload.options["encoding"])
-    header = reader.read_header(text, upload.options["delimiter"], mapping.renames(columns))
-    if whole and not reader.has_rows(text, header):
-        raise ValidationFailed([field_error("file", "The file has a header and no rows.", "empty")])
+def _readable_header(upload: Upload, columns: Sequence[mapping.Column]) -> Header:
+    source = sources.of(upload.path, upload.filename, upload.options)
+    header = source.header(mapping.renames(columns))
     if columns:
-        mapping.try_out(reader.first_rows(text, header, mapping.FIRST_ROWS, whole=whole), header, columns)
+        mapping.try_out(source.first_rows(header, mapping.FIRST_ROWS), header, columns)
     return header
 
 
@@ -97,6 +97,18 @@ def status(import_id: uuid.UUID) -> report.Progress:
     if not found:
         raise NotFound("There is no such import.")
     return found[import_id]
+
+
+def watch(import_id: uuid.UUID, last_seen: str | None) -> watching.Watch:
+    """Return the events of an import after the one that the client has seen last. Raises NotFound."""
+    status(import_id)
+    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
+
+    def look() -> report.Progress:
+        with app.app_context():  # its end gives the connection back until the next look
+            return status(import_id)
+
+    return watching.Watch(look, streams.slots().take(), last_seen)
 
 
 def statuses(import_ids: Collection[uuid.UUID]) -> dict[uuid.UUID, report.Progress]:
@@ -140,6 +152,21 @@ def cancel(import_id: uuid.UUID) -> Import:
             session.flush()
             telling.ended(session, imported)
         session.flush()
+        return imported
+
+
+def carry_out(import_id: uuid.UUID) -> Import:
+    """Have what a dry run staged applied, and return the import as it waits for that.
+
+    Raises NotFound, and Conflict for what is no finished dry run, was committed already, or lies there no more.
+    """
+    with transaction() as session:
+        imported = session.get(Import, import_id, with_for_update=True, populate_existing=True)
+        if imported is None:
+            raise NotFound("There is no such import.")
+        dry_run.reopen(session, imported)
+        telling.started(session.connection(), imported, imported.total_rows)
+        jobqueue.enqueue(sweeping.JOB, str(imported.id), queue_name="imports")
         return imported
 
 

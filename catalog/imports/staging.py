@@ -5,17 +5,17 @@ in this phase leaves nothing behind, and the phase is run again.
 """
 
 import json
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
 
 import psycopg2
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, text
 
-from catalog.imports import files, reader
 from catalog.imports.check import Checker
 from catalog.imports.feed import READ_PERCENT, Feed
 from catalog.imports.lease import Lease, prove
+from catalog.imports.reader import Record
 from catalog.imports.survey import Survey
 
 SUPERSEDED_DETAILS = 100
@@ -39,25 +39,22 @@ def table_name(import_id: UUID) -> str:
     return f"import_{import_id.hex}"
 
 
-def is_staged(engine: Engine, import_id: UUID, staged_rows: int | None) -> bool:
+def is_staged(connection: Connection, import_id: UUID, staged_rows: int | None) -> bool:
     """Tell whether the rows still lie there: an unlogged table is empty after a crash of PostgreSQL."""
     if staged_rows is None:
         return False
     table = table_name(import_id)
-    with engine.connect() as connection:
-        if connection.scalar(text("SELECT to_regclass(:name)"), {"name": table}) is None:
-            return False
-        return bool(connection.scalar(text(f"SELECT count(*) FROM {table}")) == staged_rows)
+    if connection.scalar(text("SELECT to_regclass(:name)"), {"name": table}) is None:
+        return False
+    return bool(connection.scalar(text(f"SELECT count(*) FROM {table}")) == staged_rows)
 
 
-def stage(lease: Lease, path: Path, found: Survey, checker: Checker, *, keep_raw: bool) -> None:
+def stage(lease: Lease, records: Iterator[Record], found: Survey, checker: Checker, *, keep_raw: bool) -> None:
     """Fill the import's table and `import_errors`, and write the counts to the import's row.
 
     Deterministic, so it can be done again. `keep_raw` keeps each row as it was beside its values, for
     refusals while applying. Raises BadFile, LeaseLost and Cancelled, and then nothing is changed.
     """
-    records = reader.records(files.line_blocks(path, found.encoding), checker.header.delimiter)
-    next(records)  # the header
     with lease.engine.begin() as connection:
         # A file may take longer than a request's statement may; the lease watches over it.
         connection.execute(text("SET LOCAL statement_timeout = 0"))

@@ -43,6 +43,35 @@ class Plan:
         missing = "NOT " if self.mode == "update_only" else ""
         return _refuse(self, f'{missing}EXISTS (SELECT 1 FROM products p WHERE lower(p.sku) COLLATE "C" = s.key)')
 
+    def refusal(self, condition: str) -> str:
+        """Return the statement that records the staged rows `s` of a condition as refused by the mode."""
+        return _refuse(self, condition)
+
+    def outcomes(self) -> str:
+        """Return the query of what would become of every row, and of the product and version that there is."""
+        found = f"CASE WHEN ({_list('p', self)}) IS DISTINCT FROM ({_merged(self)}) THEN 'updated' ELSE 'unchanged' END"
+        there = "'refused'" if self.mode == "create_only" else found
+        missing = "'refused'" if self.mode == "update_only" else "'created'"
+        return f"""
+        SELECT s.position, p.id AS product_id, p.version,
+            CASE WHEN p.id IS NULL THEN {missing} ELSE {there} END AS outcome
+        FROM {self.table} s {_EXISTING}"""
+
+    def differences(self, seen: str, most: int) -> str:
+        """Return the query of the first rows that change a product: line, sku, and `old_` and `new_` of each column."""
+        pairs = ", ".join(f"p.{name} AS old_{name}, {_coalesced(self, name)} AS new_{name}" for name in self.columns)
+        return f"""
+        SELECT s.line, p.sku, {pairs}
+        FROM {seen} v JOIN {self.table} s USING (position) JOIN products p ON p.id = v.product_id
+        WHERE v.outcome = 'updated' ORDER BY s.line LIMIT {most}"""
+
+    def changed_since(self, seen: str, most: int) -> str:
+        """Return the query of the first products that are not as they were seen, and of how many they are."""
+        return f"""
+        SELECT count(*) OVER () AS count, s.line, s.sku, v.version AS version_then, p.version AS version_now
+        FROM {seen} v JOIN {self.table} s USING (position) {_EXISTING}
+        WHERE (p.id, p.version) IS DISTINCT FROM (v.product_id, v.version) ORDER BY s.line LIMIT {most}"""
+
 
 def _upsert(plan: Plan) -> list[str]:
     """New rows, and changes where there is a difference.

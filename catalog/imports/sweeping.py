@@ -4,7 +4,7 @@ import logging
 import uuid
 
 from flask import current_app
-from sqlalchemy import String, cast, delete, exists, func, select, text, update
+from sqlalchemy import String, cast, delete, exists, func, or_, select, text, update
 
 from catalog import jobqueue
 from catalog.database import transaction
@@ -16,9 +16,17 @@ log = logging.getLogger(__name__)
 JOB = "catalog.imports.jobs.run"
 MAX_ATTEMPTS = 5
 RING_AGAIN_SECONDS = 20
+DRY_RUN_HOURS = 24  # how long what a dry run staged is kept
 
 _LEFT = Import.state.in_(["pending", "running"]) & (
     func.coalesce(Import.lease_until, Import.created_at) < func.clock_timestamp()
+)
+# A dry run that may still be committed.
+_WAITS = (
+    (Import.state == "completed")
+    & Import.dry_run.is_not(None)
+    & Import.committed_at.is_(None)
+    & (Import.finished_at > func.now() - text(f"interval '{DRY_RUN_HOURS} hours'"))
 )
 
 
@@ -66,11 +74,13 @@ def drop_leftover_tables() -> None:
     with transaction() as session:
         session.execute(text("SET LOCAL lock_timeout = '1s'"))  # a worker may not know yet that it is over
         names = session.scalars(
-            text(r"SELECT relname FROM pg_class WHERE relkind = 'r' AND relname ~ '^import_[0-9a-f]{32}$'")
+            text(r"SELECT relname FROM pg_class WHERE relkind = 'r' AND relname ~ '^import_[0-9a-f]{32}(_seen)?$'")
         ).all()
         for name in names:
-            import_id = uuid.UUID(name.removeprefix("import_"))
-            if not session.scalar(select(exists().where(Import.id == import_id, Import.state.not_in(ENDED)))):
+            import_id = uuid.UUID(name.removeprefix("import_").removesuffix("_seen"))
+            if not session.scalar(
+                select(exists().where(Import.id == import_id, or_(Import.state.not_in(ENDED), _WAITS)))
+            ):
                 session.execute(text(f"DROP TABLE IF EXISTS {name}"))
 
 

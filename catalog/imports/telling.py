@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
+from catalog.imports.models import is_rehearsal
 from catalog.imports.schemas import LEVELS
 from catalog.products import service as products
 from catalog.webhooks import service as webhooks
@@ -26,20 +27,20 @@ _UPDATED = """
 
 
 def level(options: dict[str, Any]) -> str:
-    """Return how much is to be told of an import with these options."""
+    """Return how much is to be told of the changes of an import with these options."""
     return str(options.get("events", LEVELS[0]))
 
 
 def started(connection: Connection, imported: Any, total_rows: int) -> None:
-    """Tell that an import begins, unless an earlier attempt told so."""
-    if level(imported.options) != "none" and not imported.total_rows:
+    """Tell that an import begins; of a dry run nothing is told until it is committed."""
+    if level(imported.options) != "none" and not is_rehearsal(imported):
         data = {"task_id": imported.id, "filename": imported.filename, "total_rows": total_rows}
         webhooks.publish_in(connection, "import.started", data)
 
 
 def ended(connection: Any, imported: Any) -> None:
     """Tell how an import ended; one that was cancelled has failed, in the words of the error."""
-    if level(imported.options) == "none":
+    if level(imported.options) == "none" or is_rehearsal(imported):
         return
     if imported.state == "completed":
         counts = {name: getattr(imported, name) for name in ("created", "updated", "unchanged")}

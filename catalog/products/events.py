@@ -15,7 +15,11 @@ def written(product: Product) -> dict[str, Any]:
 
 def updated(before: dict[str, Any], product: Product) -> dict[str, Any]:
     """Return a changed product with `changed`, {field: {"from", "to"}}; `before` is what `written()` gave then."""
-    after = written(product)
+    return difference(before, written(product))
+
+
+def difference(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
+    """Return what a product is `after` a change, with `changed`; both are as `written()` gives them."""
     changed = {
         name: {"from": before[name], "to": after[name]}
         for name in after

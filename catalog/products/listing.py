@@ -11,7 +11,20 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, SQLColumnExpression, and_, cast, func, literal, or_, select, text, tuple_
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    SQLColumnExpression,
+    and_,
+    cast,
+    func,
+    literal,
+    or_,
+    select,
+    text,
+    tuple_,
+)
 from sqlalchemy.dialects.postgresql import TSQUERY
 from sqlalchemy.orm import Session
 
@@ -84,6 +97,17 @@ def page(session: Session, query: dict[str, Any]) -> Page:
     )
 
 
+def everything(query: dict[str, Any]) -> Select[Any]:
+    """Return the statement of all products that a loaded ProductExportSchema asks for, in its order."""
+    order = _orders()[query["sort"].lstrip("-")]
+    return _filtered(select(Product), query).order_by(*_directed(order, query["sort"]))
+
+
+def keep_to_the_text_index(connection: Connection) -> None:
+    """Have the transaction find words by their index, which is right wherever all that match are wanted."""
+    connection.execute(_SCANS, {"value": "off"})
+
+
 @contextmanager
 def _through_the_text_index(session: Session, wanted: bool) -> Iterator[None]:
     """Keep the planner to the text index, which only bitmap scans use.
@@ -146,8 +170,13 @@ def _ordered(statement: Select[Any], order: _Order, descending: bool, query: dic
         statement = statement.where(here < there if descending else here > there)
     else:
         statement = statement.offset(query["offset"])
-    directed = [key.desc() if descending else key.asc() for key in keys]
+    directed = _directed(order, query["sort"])
     return statement.add_columns(order.key.label("sort_key")).order_by(*directed).limit(query["limit"] + 1)
+
+
+def _directed(order: _Order, sort: str) -> list[ColumnElement[Any]]:
+    keys = [order.key] if order.unique else [order.key, Product.id]
+    return [key.desc() if sort.startswith("-") else key.asc() for key in keys]
 
 
 def _total(session: Session, filtered: Select[Any]) -> tuple[int, bool]:

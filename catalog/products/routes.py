@@ -3,11 +3,11 @@
 import uuid
 from typing import Any
 
-from flask import Response, url_for
+from flask import Response, request, url_for
 
 from catalog.http import Blueprint, copy_answer, etag, is_current, wanted_versions
 from catalog.openapi import LOCATION
-from catalog.products import bulk_delete, reads, schemas, service, writes
+from catalog.products import bulk, bulk_delete, export, reads, schemas, service, writes
 from catalog.products.models import Product
 
 blueprint = Blueprint("products", __name__, url_prefix="/api/v1/products", description="The products of the catalog.")
@@ -48,6 +48,18 @@ def create_product(fields: dict[str, Any]) -> Any:
     return product, 201, {"ETag": etag(product.version), "Location": location}
 
 
+@blueprint.post("/bulk")
+@blueprint.arguments(schemas.ProductBulkSchema, example={"items": [{"sku": "LAMP-001", "name": "Desk lamp"}]})
+@blueprint.response(200, schemas.BulkResultsSchema)
+def upsert_products(body: dict[str, Any]) -> Any:
+    """Create or change up to 1,000 products by SKU
+
+    Given fields change, others stay; a new product needs a `name`. One transaction, one result for each item:
+    an item that is wrong, or whose SKU came before, is an error of its own and spoils none of the others.
+    """
+    return bulk.upsert(body["items"])
+
+
 @blueprint.get("/stats")
 @blueprint.response(200, schemas.StatsSchema)
 def get_stats() -> Any:
@@ -68,6 +80,43 @@ def list_writes(query: dict[str, Any]) -> Any:
     not be made. Each is a job, to be watched, cancelled and retried under `/api/v1/jobs/{id}`.
     """
     return writes.page(**query)
+
+
+_EXAMPLES = {
+    "text/csv": "sku,name,description,active,price,stock_quantity,category,image,rating_rate,rating_count\n"
+    "LAMP-001,Desk lamp,,true,39.90,12,Lighting,,4.50,120\n",
+    "application/x-ndjson": '{"sku":"LAMP-001","name":"Desk lamp","description":null,"active":true,"price":39.90,'
+    '"stock_quantity":12,"category":"Lighting","image":null,"rating":{"rate" : 4.50, "count" : 120}}\n',
+}
+
+
+@blueprint.get("/export")
+@blueprint.arguments(schemas.ProductExportSchema, location="query")
+@blueprint.doc(
+    responses={
+        "200": {
+            "description": "Every product that the filters let through",
+            "content": {
+                kind: {"schema": {"type": "string"}, "example": example} for kind, example in _EXAMPLES.items()
+            },
+        }
+    }
+)
+@blueprint.problem(503, "Too many exports are under way")
+def export_products(query: dict[str, Any]) -> Any:
+    """Export products
+
+    All that the filters of the list let through, as of one moment, as CSV or JSON Lines, streamed. Imported again,
+    nothing changes. In CSV, cells that a spreadsheet would take for formulas have an apostrophe before them.
+    """
+    exported = export.start({"format": _accepted(), **query})
+    headers = {"Content-Disposition": f'attachment; filename="{exported.filename}"'}
+    return Response(exported, mimetype=exported.mimetype, headers=headers)
+
+
+def _accepted() -> str:
+    kind = request.accept_mimetypes.best_match(export.MIMETYPES.values(), export.MIMETYPES["csv"])
+    return next(form for form, mimetype in export.MIMETYPES.items() if mimetype == kind)
 
 
 @blueprint.get("/<uuid:product_id>")

@@ -19,6 +19,7 @@ _IMAGE = {
 }
 _MOMENT = {"type": "string", "format": "date-time"}
 WRITE_STATES = ("queued", "done", "failed")
+MAX_BULK = 1_000
 SORTS = ("created_at", "number", "sku", "name", "price")
 
 
@@ -101,6 +102,52 @@ class ProductBySkuSchema(ProductFields):
     """The fields of a product that its address names; a `sku` may only differ from that in its case."""
 
 
+class ProductBulkItemSchema(ProductFields):
+    """A product of a bulk call, created or changed by its SKU; what is not given stays as it is."""
+
+    sku = Sku(required=True, validate=sku_rules(), metadata={"example": "LAMP-001"})
+
+
+class ProductBulkSchema(ma.Schema):
+    """Up to 1,000 products; each is judged by itself."""
+
+    items = fields.List(
+        fields.Raw(),
+        required=True,
+        validate=validate.Length(1, MAX_BULK),
+        metadata={"items": {"$ref": "#/components/schemas/ProductBulkItem"}},
+    )
+
+
+class FieldProblemSchema(ma.Schema):
+    """What is wrong with a field of an item."""
+
+    field = fields.String(required=True)
+    message = fields.String(required=True)
+    code = fields.String(required=True, metadata={"example": "duplicate"})
+
+
+class BulkResultSchema(ma.Schema):
+    """What became of one item; `id` and `version` are null for an error."""
+
+    index = fields.Integer(required=True, metadata={"description": "Its place among the items, from 0"})
+    sku = fields.String(required=True, allow_none=True)
+    result = fields.String(required=True, validate=validate.OneOf(["created", "updated", "unchanged", "error"]))
+    id = fields.UUID(required=True, allow_none=True)
+    version = fields.Integer(required=True, allow_none=True)
+    errors = fields.List(fields.Nested(FieldProblemSchema), required=True)
+
+
+class BulkResultsSchema(ma.Schema):
+    """How many items ended how, and each of them in the order they came."""
+
+    created = fields.Integer(required=True)
+    updated = fields.Integer(required=True)
+    unchanged = fields.Integer(required=True)
+    errors = fields.Integer(required=True)
+    results = fields.List(fields.Nested(BulkResultSchema), required=True)
+
+
 class ProductSchema(ProductFields):
     """A product as it is answered."""
 
@@ -143,12 +190,9 @@ class ProductPageSchema(ma.Schema):
     next_cursor = fields.String(required=True, allow_none=True)
 
 
-class ProductQuerySchema(ma.Schema):
-    """The filters, the order and the page of a list."""
+class ProductFilterSchema(ma.Schema):
+    """The filters and the order of a list."""
 
-    limit = fields.Integer(load_default=20, validate=validate.Range(1, 100))
-    offset = fields.Integer(load_default=0, validate=validate.Range(0, 1_000_000))
-    cursor = fields.String(metadata={"description": "`next_cursor` of the page before"})
     sort = fields.String(
         load_default="-created_at",
         validate=validate.OneOf([prefix + name for name in SORTS for prefix in ("", "-")]),
@@ -160,6 +204,23 @@ class ProductQuerySchema(ma.Schema):
     active = fields.Boolean()
     min_price = fields.Decimal(allow_nan=False, validate=validate.Range(0, PRICE_BELOW))
     max_price = fields.Decimal(allow_nan=False, validate=validate.Range(0, PRICE_BELOW))
+
+
+class ProductQuerySchema(ProductFilterSchema):
+    """The filters, the order and the page of a list."""
+
+    limit = fields.Integer(load_default=20, validate=validate.Range(1, 100))
+    offset = fields.Integer(load_default=0, validate=validate.Range(0, 1_000_000))
+    cursor = fields.String(metadata={"description": "`next_cursor` of the page before"})
+
+
+class ProductExportSchema(ProductFilterSchema):
+    """The filters and the order of an export, and how it is written."""
+
+    format = fields.String(
+        validate=validate.OneOf(["csv", "jsonl"]),
+        metadata={"description": "`csv` or `jsonl`, else what `Accept` prefers, else CSV"},
+    )
 
 
 class StatsSchema(ma.Schema):

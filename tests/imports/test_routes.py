@@ -76,6 +76,8 @@ def test_everything_known_about_an_import(importer):
         "encoding": None,
         "mapping": None,
         "mapping_name": None,
+        "dry_run": False,
+        "sheet": None,
     }
     assert (answer["filename"], answer["encoding"], answer["state"]) == ("p.csv", "utf-8", "completed")
     assert (answer["header"], answer["ignored_columns"]) == (["colour", "sku", "name", "price"], ["colour"])

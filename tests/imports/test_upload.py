@@ -74,7 +74,7 @@ def test_the_bell_is_rung_once_it_is_committed(importer, monkeypatch):
         (b"PK\x03\x04" + bytes(100), "p.csv", {}, 415, None, "an .xlsx or .zip file"),
         (b"\x89PNG\r\n\x1a\n", "p.csv", {}, 415, None, "a PNG picture"),
         (GOOD, "p.txt", {}, 415, None, "is not one of"),
-        (GOOD, "p.xlsx", {}, 415, None, "is not one of"),
+        (GOOD, "p.xlsx", {}, 415, None, "no .xlsx file"),
     ],
 )
 def test_a_wrong_upload_is_refused_in_clear_words_and_leaves_nothing(

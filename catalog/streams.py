@@ -1,0 +1,98 @@
+"""Answers that take long: how many a process gives at once, and what COPY writes as a stream of bytes.
+
+Such an answer holds its thread until the client has all of it. At most half of a process's threads may be held,
+so that the other requests are never left without one.
+"""
+
+import os
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from flask import Flask, current_app
+from sqlalchemy import Connection
+
+PIECE_BYTES = 1 << 16
+
+Release = Callable[[], None]
+
+
+class Slots:
+    """The long answers that one process may give at once."""
+
+    def __init__(self, number: int):
+        self.number = number
+        self._free = threading.Semaphore(number)
+
+    def take(self) -> Release | None:
+        """Take a slot and return what gives it back, which may be called more than once; None if all are taken."""
+        if not self._free.acquire(blocking=False):
+            return None
+        given_back = threading.Lock()
+
+        def release() -> None:
+            if given_back.acquire(blocking=False):
+                self._free.release()
+
+        return release
+
+
+def register(app: Flask) -> None:
+    """Give the application its slots."""
+    app.extensions["catalog-streams"] = Slots(app.config["WEB_THREADS"] // 2)
+
+
+def slots() -> Slots:
+    """Return the slots of the current application's process."""
+    return current_app.extensions["catalog-streams"]  # type: ignore[no-any-return]
+
+
+class CopyOut:
+    """The bytes that `COPY … TO STDOUT` writes, piece by piece, as fast as they are taken and no faster.
+
+    A thread copies into a pipe, which holds a few pieces; so neither side ever holds more. The connection is
+    this object's, and is given back or closed by `close()`, which a server calls in any case, also when the
+    client has gone. A COPY that fails is raised by the next read, so that no cut answer looks like a whole one.
+    """
+
+    def __init__(self, connection: Connection, sql: str | bytes, release: Release):
+        self._connection, self._release = connection, release
+        self._raw: Any = connection.connection.driver_connection
+        self._failure: Exception | None = None
+        self._ended = self._closed = False
+        self._pipe, sink = os.pipe()
+        self._thread = threading.Thread(target=self._copy, args=(sql, sink), name="copy-out", daemon=True)
+        self._thread.start()
+
+    def __iter__(self) -> "CopyOut":
+        return self
+
+    def __next__(self) -> bytes:
+        if piece := b"" if self._ended else os.read(self._pipe, PIECE_BYTES):
+            return piece
+        self._ended = True
+        self.close()
+        if self._failure:
+            raise self._failure
+        raise StopIteration
+
+    def close(self) -> None:
+        """Stop what is still being copied, and let go of the connection."""
+        if self._closed:
+            return
+        self._closed = True
+        os.close(self._pipe)
+        if not self._ended:
+            self._raw.cancel()
+        self._thread.join()
+        if self._failure or not self._ended:
+            self._connection.invalidate()
+        self._connection.close()
+        self._release()
+
+    def _copy(self, sql: str | bytes, sink: int) -> None:
+        try:
+            with os.fdopen(sink, "wb", PIECE_BYTES) as file, self._raw.cursor() as cursor:
+                cursor.copy_expert(sql, file)
+        except Exception as error:
+            self._failure = error
