@@ -166,3 +166,24 @@ def test_what_a_sheet_claims_of_its_size_is_not_believed(importer):
     claimed = sheet.replace(b'ref="A1:B2"', b'ref="A1:XFD1048576"')
     assert claimed != sheet
     assert counts(importer.run(with_part(GOOD, "xl/worksheets/sheet1.xml", claimed), "p.xlsx")) == {"created": 1}
+
+
+def test_a_mapping_names_the_columns_of_a_spreadsheet_and_changes_its_cells(importer):
+    content = book(["Artikel", "Titel", "Preis"], ["A", "  DESK lamp", "1.234,50"], ["B", "Chair", "viel"])
+    columns = {"Artikel": "sku", "Titel": ["name", "strip", "title_case"], "Preis": ["price", "parse_number:de"]}
+    result = importer.run(content, "p.xlsx", mapping=json.dumps(columns))
+    assert counts(result) == {"created": 1, "errors": 1}
+    assert importer.by_sku()["A"]["name"] == "Desk Lamp"
+    assert [(one["row"], one["field"]) for one in result["error_details"]] == [(3, "price")]
+
+
+def test_a_mapping_that_fails_on_all_first_rows_of_a_spreadsheet_is_refused_at_once(importer):
+    content = book(["sku", "name", "price"], ["A", "Lamp", "viel"])
+    refused = importer.upload(content, "p.xlsx", mapping='{"price": ["price", "parse_number:de"]}')
+    assert refused.status_code == 400
+    assert "Line 2, column price" in refused.json["errors"][0]["message"]
+
+
+def test_json_lines_take_no_mapping(importer):
+    refused = importer.upload(lines({"sku": "A", "name": "Lamp"}), "p.jsonl", mapping='{"sku": "sku"}')
+    assert (refused.status_code, refused.json["errors"][0]["field"]) == (400, "mapping")
