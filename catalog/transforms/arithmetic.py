@@ -31,10 +31,11 @@ def multiply(number: Decimal, other: Decimal) -> Decimal:
 
 @register()
 def divide(number: Decimal, other: Decimal) -> Decimal:
-    """Divide the first number by the second, to 28 digits."""
+    """Divide the first number by the second, to 30 decimals."""
     if not other:
         raise ValueError("Cannot divide by zero.")
-    return plain(number / other)
+    with localcontext(prec=_EXACT):
+        return plain(number / other)
 
 
 @register()

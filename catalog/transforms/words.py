@@ -16,7 +16,10 @@ _OPTIONS.log_errors = False
 _OPTIONS.max_mem = 8 << 20
 _WORD = re.compile(r"[^\W\d_]+(?:['\u2019][^\W\d_]+)*")
 _NO_SLUG = re.compile(r"[^a-z0-9]+")
-_SPELLED = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "æ": "ae", "ø": "oe", "å": "aa", "œ": "oe"})
+_SPELLED = str.maketrans(
+    {"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "æ": "ae", "ø": "oe", "å": "aa", "œ": "oe"}
+    | {"ł": "l", "đ": "d", "ð": "d", "þ": "th", "\u0131": "i"}  # not to be taken apart, so they would be gone
+)
 
 
 @register()
