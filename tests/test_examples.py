@@ -15,6 +15,7 @@ MADE_BY = {
     "import_id": "POST /api/v1/products/upload",
     "deletion_id": "DELETE /api/v1/products/all",
     "job_id": "POST /api/v1/jobs/test",
+    "order_id": "POST /api/v1/orders",
 }
 NOT_TAKEN = {400, 405, 406, 413, 415, 422}
 
@@ -24,7 +25,7 @@ def send(client, name):
     operation, (method, path) = OPERATIONS[name], name.split(" ")
     for each in operation["parameters"]:
         if each["in"] == "path":
-            path = path.replace("{" + each["name"] + "}", made(client, each))
+            path = path.replace("{" + each["name"] + "}", str(made(client, each)))
     query = {
         each["name"]: each["schema"]["example"]
         for each in operation["parameters"]

@@ -112,8 +112,8 @@ class ResultSchema(ma.Schema):
 class DifferenceSchema(ma.Schema):
     """A product that a dry run would change."""
 
-    line = fields.Integer(required=True)
-    sku = fields.String(required=True)
+    line = fields.Integer(required=True, metadata={"example": 2})
+    sku = fields.String(required=True, metadata={"example": "LAMP-001"})
     changed = fields.Dict(required=True, metadata={"example": {"price": {"from": 5.0, "to": 6.5}}})
 
 
@@ -121,25 +121,25 @@ class DryRunSchema(ma.Schema):
     """What a dry run counted, and its first 20 differences."""
 
     created = fields.Integer(required=True)
-    updated = fields.Integer(required=True)
-    unchanged = fields.Integer(required=True)
-    errors = fields.Integer(required=True)
+    updated = fields.Integer(required=True, metadata={"example": 1})
+    unchanged = fields.Integer(required=True, metadata={"example": 0})
+    errors = fields.Integer(required=True, metadata={"example": 0})
     differences = fields.List(fields.Nested(DifferenceSchema), required=True)
 
 
 class ChangedProductSchema(ma.Schema):
     """A product that is not as the dry run saw it; a version is null where there was none, or is none now."""
 
-    line = fields.Integer(required=True)
-    sku = fields.String(required=True)
-    version_then = fields.Integer(required=True, allow_none=True)
-    version_now = fields.Integer(required=True, allow_none=True)
+    line = fields.Integer(required=True, metadata={"example": 2})
+    sku = fields.String(required=True, metadata={"example": "LAMP-001"})
+    version_then = fields.Integer(required=True, allow_none=True, metadata={"example": 1})
+    version_now = fields.Integer(required=True, allow_none=True, metadata={"example": 2})
 
 
 class ChangedMeanwhileSchema(ma.Schema):
     """How many products of the file changed between a dry run and its commit, and the first 20."""
 
-    count = fields.Integer(required=True)
+    count = fields.Integer(required=True, metadata={"example": 1})
     products = fields.List(fields.Nested(ChangedProductSchema), required=True)
 
 

@@ -122,16 +122,16 @@ class ProductBulkSchema(ma.Schema):
 class FieldProblemSchema(ma.Schema):
     """What is wrong with a field of an item."""
 
-    field = fields.String(required=True)
-    message = fields.String(required=True)
+    field = fields.String(required=True, metadata={"example": "name"})
+    message = fields.String(required=True, metadata={"example": "Missing data for required field."})
     code = fields.String(required=True, metadata={"example": "duplicate"})
 
 
 class BulkResultSchema(ma.Schema):
     """What became of one item; `id` and `version` are null for an error."""
 
-    index = fields.Integer(required=True, metadata={"description": "Its place among the items, from 0"})
-    sku = fields.String(required=True, allow_none=True)
+    index = fields.Integer(required=True, metadata={"description": "Its place among the items, from 0", "example": 0})
+    sku = fields.String(required=True, allow_none=True, metadata={"example": "LAMP-001"})
     result = fields.String(required=True, validate=validate.OneOf(["created", "updated", "unchanged", "error"]))
     id = fields.UUID(required=True, allow_none=True)
     version = fields.Integer(required=True, allow_none=True)
@@ -143,8 +143,8 @@ class BulkResultsSchema(ma.Schema):
 
     created = fields.Integer(required=True)
     updated = fields.Integer(required=True)
-    unchanged = fields.Integer(required=True)
-    errors = fields.Integer(required=True)
+    unchanged = fields.Integer(required=True, metadata={"example": 0})
+    errors = fields.Integer(required=True, metadata={"example": 0})
     results = fields.List(fields.Nested(BulkResultSchema), required=True)
 
 

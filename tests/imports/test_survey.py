@@ -98,7 +98,8 @@ def test_a_gzip_bomb_is_stopped_early(write):
         ("products.csv", b"\xff\xd8\xff\xe0", "a JPEG picture"),
         ("products.csv", b"\x1f\x8b\x08", "a gzip file"),
         ("products.csv.gz", b"sku,name", "not a gzip file"),
-        ("products.xlsx", b"PK\x03\x04", "is not one of"),
+        ("products.xlsx", b"sku,name", "no .xlsx file"),
+        ("products.xls", b"\xd0\xcf\x11\xe0", "is not one of"),
         ("products", b"sku,name", "is not one of"),
     ],
 )

@@ -18,7 +18,7 @@ BODY = b'{"data":{"name":"L\xc3\xa4mp"}}'
 
 
 def snippet(language: str) -> str:
-    (found,) = re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+    (found,) = (code for code in re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL) if "verify(" in code)
     return found
 
 
