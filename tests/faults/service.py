@@ -75,11 +75,24 @@ class Service:
         subprocess.run(command, cwd=ROOT, env=self.environment, check=True, capture_output=True)
         self.mend()
 
-    def mend(self) -> None:
-        """Start whatever is down, as the supervisor does, and wait for the web server."""
+    def supervise(self) -> None:
+        """Start whatever is down, as the supervisor does: a worker ends by itself, too, when its Redis is killed."""
         for process in self.processes:
             process.launch()
+
+    def mend(self) -> None:
+        """Start whatever is down, and wait for the web server."""
+        self.supervise()
         wait_for(self._is_ready, 30)
+
+    def wait_until(self, done: Callable[[], bool], seconds: float) -> None:
+        """Wait for a condition while whatever ends is started again."""
+
+        def look() -> bool:
+            self.supervise()
+            return done()
+
+        wait_for(look, seconds)
 
     def stop(self) -> None:
         """End everything and delete the data."""

@@ -17,7 +17,6 @@ from sqlalchemy import create_engine, text
 from tests.faults.promises import TAKEN, Promise, Promises
 from tests.faults.service import Service, running
 from tests.faults.test_webhooks import DRAINED, SECONDS, strike_for
-from tests.processes import wait_for
 
 
 class Writing(Service):
@@ -103,7 +102,8 @@ def _query(service: Service, statement: str) -> list[Any]:
 
 
 def _until_applied(service: Service) -> None:
-    wait_for(lambda: not _query(service, "SELECT FROM product_writes WHERE state = 'queued' LIMIT 1"), DRAINED)
+    queued = "SELECT FROM product_writes WHERE state = 'queued' LIMIT 1"
+    service.wait_until(lambda: not _query(service, queued), DRAINED)
 
 
 def _until_quiet(service: Service) -> None:
@@ -116,7 +116,7 @@ def _until_quiet(service: Service) -> None:
             seen[:] = now, time.monotonic()
         return time.monotonic() - seen[1] > 5
 
-    wait_for(is_quiet, DRAINED)
+    service.wait_until(is_quiet, DRAINED)
 
 
 def test_every_write_that_was_answered_for_is_made_once_or_seen_to_fail_whatever_is_killed(tmp_path_factory):

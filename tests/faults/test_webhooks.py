@@ -17,7 +17,6 @@ from sqlalchemy import create_engine, text
 
 from tests.faults.load import Change, Load
 from tests.faults.service import Service, running
-from tests.processes import wait_for
 from tests.webhooks.receivers import Receiver
 
 SECONDS = float(os.environ.get("CATALOG_FAULT_SECONDS", "20"))
@@ -87,8 +86,7 @@ def strike_for(service: Service, seconds: float, chance: random.Random) -> None:
     while time.monotonic() < end:
         time.sleep(chance.uniform(*PAUSE))  # the faults' own rhythm, no wait for anything
         service.strike(chance)
-        for process in service.processes:
-            process.launch()
+        service.supervise()
 
 
 def _change(body: bytes) -> Change:
@@ -105,12 +103,13 @@ def _query(service: Service, statement: str) -> list:
 
 
 def _until_delivered(service: Service, receivers: list[Receiver]) -> None:
-    wait_for(lambda: not _query(service, "SELECT FROM webhook_deliveries WHERE status = 'pending' LIMIT 1"), DRAINED)
+    pending = "SELECT FROM webhook_deliveries WHERE status = 'pending' LIMIT 1"
+    service.wait_until(lambda: not _query(service, pending), DRAINED)
 
 
 def _until_quiet(service: Service, receivers: list[Receiver]) -> None:
     """Nothing has arrived for five seconds."""
-    wait_for(lambda: all(time.monotonic() - receiver.requests[-1].at > 5 for receiver in receivers), DRAINED)
+    service.wait_until(lambda: all(time.monotonic() - receiver.requests[-1].at > 5 for receiver in receivers), DRAINED)
 
 
 def test_every_acknowledged_change_reaches_every_receiver_whatever_is_killed(tmp_path_factory):
