@@ -9,11 +9,11 @@ from catalog.imports import mapping_schemas as schemas
 from catalog.imports import mappings
 
 blueprint = Blueprint(
-    "import_mappings", __name__, url_prefix="/api/v1/imports/mappings", description="Mappings from columns to fields."
+    "import_mappings", __name__, url_prefix="/api/v1/imports", description="Mappings from columns to fields."
 )
 
 
-@blueprint.get("")
+@blueprint.get("/mappings")
 @blueprint.response(200, schemas.MappingsSchema)
 def list_mappings() -> Any:
     """List the kept mappings
@@ -23,7 +23,7 @@ def list_mappings() -> Any:
     return mappings.listing()
 
 
-@blueprint.post("")
+@blueprint.post("/mappings")
 @blueprint.arguments(schemas.MappingCreateSchema)
 @blueprint.response(201, schemas.MappingSchema)
 @blueprint.problem(400, "A wrong mapping, by column")
@@ -37,7 +37,7 @@ def create_mapping(body: dict[str, Any]) -> Any:
     return kept, 201, {"Location": url_for(".get_mapping", name=kept.name)}
 
 
-@blueprint.post("/suggest")
+@blueprint.post("/suggested-mapping")
 @blueprint.arguments(schemas.HeaderSchema)
 @blueprint.response(200, schemas.SuggestionSchema)
 @blueprint.problem(400, "No header")
@@ -49,7 +49,7 @@ def suggest_mapping(body: dict[str, Any]) -> Any:
     return mappings.suggest(body["header"])
 
 
-@blueprint.get("/<string:name>")
+@blueprint.get("/mappings/<string:name>")
 @blueprint.response(200, schemas.MappingSchema)
 @blueprint.problem(404, "No such mapping")
 def get_mapping(name: str) -> Any:
@@ -60,7 +60,7 @@ def get_mapping(name: str) -> Any:
     return mappings.get(name)
 
 
-@blueprint.put("/<string:name>")
+@blueprint.put("/mappings/<string:name>")
 @blueprint.arguments(schemas.MappingChangeSchema)
 @blueprint.response(200, schemas.MappingSchema)
 @blueprint.problem(400, "A wrong mapping, by column")
@@ -73,7 +73,7 @@ def put_mapping(body: dict[str, Any], name: str) -> Any:
     return mappings.update(name, body["mapping"])
 
 
-@blueprint.delete("/<string:name>")
+@blueprint.delete("/mappings/<string:name>")
 @blueprint.response(204)
 @blueprint.problem(404, "No such mapping")
 def delete_mapping(name: str) -> None:

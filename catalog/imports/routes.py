@@ -23,14 +23,19 @@ _FORM: dict[str, Any] = {
         "empty": {"type": "string", "enum": ["keep", "clear"], "default": "keep"},
         "dry_run": {"type": "boolean", "default": False, "description": "Count and show differences, write nothing"},
         "delimiter": {"type": "string", "enum": [",", ";", "\t", "|", "tab", "\\t"], "description": "Else sniffed"},
-        "sheet": {"type": "string", "description": "Of an .xlsx file, else its first"},
+        "sheet": {"type": "string", "description": "Of an .xlsx file, else its first", "example": ""},
         "events": {"type": "string", "enum": ["summary", "per_product", "none"], "default": "summary"},
         "encoding": {"type": "string", "example": "utf-8", "description": "Else UTF-8, or what a byte order mark says"},
-        "mapping": {"type": "string", "description": _MAPPING, "example": '{"Titel": ["name", "strip", "title_case"]}'},
-        "mapping_name": {"type": "string", "description": "The name of a kept mapping, instead of `mapping`"},
+        "mapping": {"type": "string", "description": _MAPPING, "example": '{"name": ["name", "strip", "title_case"]}'},
+        "mapping_name": {"type": "string", "description": "A kept one, instead of `mapping`", "example": ""},
     },
 }
 _UPLOAD = {"schema": _FORM, "example": {"file": "sku,name,price\nLAMP-001,Desk lamp,39.9\n", "mode": "upsert"}}
+_EVENT = {
+    "type": "object",  # each of the stream's events is one
+    "required": ["id", "event", "data"],
+    "properties": {name: {"type": "string"} for name in ("id", "event", "data")},
+}
 _REJECTED = "_line,_field,_error,sku,name,price\n3,price,Not a valid number.,LAMP-002,Lamp,cheap\n"
 
 
@@ -134,10 +139,10 @@ def commit_import(import_id: uuid.UUID) -> Any:
 @blueprint.get("/imports/<uuid:import_id>/events")
 @blueprint.response(
     200,
-    {"type": "string"},
+    _EVENT,
     content_type="text/event-stream",
     description="`progress` events, at last one `end`; data as of the status",
-    example='id: Processing-40-20000\nevent: progress\ndata: {"state": "Processing", "percent": 40}\n\n',
+    example={"id": "Processing-40-20000", "event": "progress", "data": '{"state": "Processing", "percent": 40}'},
 )
 @blueprint.problem(404, "No such import")
 def watch_import(import_id: uuid.UUID) -> Any:

@@ -153,6 +153,6 @@ class UploadOptionsSchema(ma.Schema):
     dry_run = fields.Boolean(load_default=False)
     delimiter = Delimiter(load_default=None)
     encoding = Encoding(load_default=None)
-    sheet = Text(load_default=None, validate=validate.Length(1, 31))
+    sheet = Text(load_default=None, validate=validate.Length(max=31))  # blank, as forms send it: the first
     mapping = fields.String(load_default=None)  # JSON, read where named ones can be looked up
     mapping_name = fields.String(load_default=None)

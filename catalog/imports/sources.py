@@ -78,20 +78,20 @@ class Workbook:
 
     def header(self, renames: Mapping[str, str]) -> Header:
         """Return the first row of the sheet; `renames` as of `reader.read_header()`. Raises as that, and BadFile."""
-        return workbook.read_header(self.path, self.options.get("sheet"), renames)
+        return workbook.read_header(self.path, self.options.get("sheet") or None, renames)
 
     def first_rows(self, header: Header, count: int) -> list[Row]:
         """Return the first rows with their numbers."""
-        rows = workbook.records(self.path, self.options.get("sheet"), len(header.names))
+        rows = workbook.records(self.path, self.options.get("sheet") or None, len(header.names))
         return [(number, cells) for number, cells, _ in islice(rows, count)]
 
     def survey(self, limit: int) -> Survey:
         """Return how many rows the sheet says it has."""
-        return Survey("xlsx", workbook.rows_hint(self.path, self.options.get("sheet")))
+        return Survey("xlsx", workbook.rows_hint(self.path, self.options.get("sheet") or None))
 
     def records(self, found: Survey, header: Header, limit: int) -> Iterator[Record]:
         """Yield the rows after the first."""
-        return workbook.records(self.path, self.options.get("sheet"), len(header.names))
+        return workbook.records(self.path, self.options.get("sheet") or None, len(header.names))
 
 
 Source = Text | JsonLines | Workbook

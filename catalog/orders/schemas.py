@@ -8,7 +8,7 @@ from typing import Any
 import marshmallow as ma
 from marshmallow import fields, validate
 
-from catalog.fields import Integer, Moment, Number, Sku, Text
+from catalog.fields import NOT_BLANK, Integer, Moment, Number, Sku, Text
 from catalog.orders import content
 from catalog.orders.certain import AHEAD, MAX_ID, MAX_ITEMS, MAX_QUANTITY, PRICE_BELOW, certain
 from catalog.orders.models import STATUSES
@@ -65,7 +65,7 @@ _PRICE = [validate.Range(min=Decimal(0)), validate.Range(max=PRICE_BELOW, max_in
 class ItemSchema(ma.Schema):
     """One item of an order."""
 
-    sku = Sku(required=True, validate=validate.Length(1, 100), metadata={"example": "P001"})
+    sku = Sku(required=True, validate=validate.Length(1, 100), metadata={"example": "P001", "pattern": NOT_BLANK})
     quantity = Integer(required=True, validate=validate.Range(1, MAX_QUANTITY), metadata={"example": 3})
     unit_price = Number(places=content.PLACES, required=True, validate=_PRICE, metadata={"example": 10})
 

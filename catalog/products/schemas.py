@@ -105,14 +105,14 @@ class ProductBySkuSchema(ProductFields):
 class ProductBulkItemSchema(ProductFields):
     """A product of a bulk call, created or changed by its SKU; what is not given stays as it is."""
 
-    sku = Sku(required=True, validate=sku_rules(), metadata={"example": "LAMP-001"})
+    sku = Sku(required=True, validate=sku_rules(), metadata={"example": "LAMP-001", "pattern": NOT_BLANK})
 
 
 class ProductBulkSchema(ma.Schema):
     """Up to 1,000 products; each is judged by itself."""
 
     items = fields.List(
-        fields.Raw(),
+        fields.Raw(allow_none=True),  # is refused as an item, not as the call
         required=True,
         validate=validate.Length(1, MAX_BULK),
         metadata={"items": {"$ref": "#/components/schemas/ProductBulkItem"}},

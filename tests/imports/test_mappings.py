@@ -9,6 +9,7 @@ from tests.imports.conftest import counts
 from tests.imports.test_mapping import CONTENT, MAPPING
 
 URL = "/api/v1/imports/mappings"
+SUGGESTED = "/api/v1/imports/suggested-mapping"
 
 
 def keep(client, name="supplier-7", mapping=MAPPING):
@@ -95,17 +96,17 @@ def test_an_upload_with_an_unknown_name_or_both_is_refused(importer):
     ],
 )  # fmt: skip
 def test_a_header_suggests_a_mapping_exact_then_case_then_synonyms(client, header, mapping, unmatched, missing):
-    answer = client.post(f"{URL}/suggest", json={"header": header})
+    answer = client.post(SUGGESTED, json={"header": header})
     assert answer.json == {"mapping": mapping, "unmatched": unmatched, "missing": missing}
 
 
 def test_a_suggestion_can_be_used_as_it_is(importer):
     header = CONTENT.partition("\n")[0].split(";")
-    suggested = importer.client.post(f"{URL}/suggest", json={"header": header}).json["mapping"]
+    suggested = importer.client.post(SUGGESTED, json={"header": header}).json["mapping"]
     assert suggested == {"Artikel": "sku", "Titel": "name", "Preis": "price"}
     assert importer.upload(CONTENT, mapping=json.dumps(suggested)).status_code == 202
 
 
 @pytest.mark.parametrize("body", [{}, {"header": []}, {"header": "sku"}, {"header": [None]}])
 def test_a_suggestion_needs_a_header(client, body):
-    assert client.post(f"{URL}/suggest", json=body).status_code == 400
+    assert client.post(SUGGESTED, json=body).status_code == 400
