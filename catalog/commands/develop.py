@@ -38,12 +38,13 @@ def test_debug(arguments: tuple[str, ...]) -> None:
 
 
 @click.command("test-faults", context_settings=PASS_ON)
-@click.option("--long", is_flag=True, help="Ten histories of a minute each, in place of one of 20 s.")
+@click.option("--long", is_flag=True, help="Ten minutes of reads and fifteen of webhooks, not 20 and 30 s.")
 @ARGUMENTS
 def test_faults(long: bool, arguments: tuple[str, ...]) -> None:
     """Run the tests that kill, stop and cut off servers while the service works."""
     if long:
         os.environ |= {"CATALOG_FAULT_SECONDS": "60", "CATALOG_FAULT_ROUNDS": "10"}
+        os.environ["CATALOG_FAULT_WEBHOOK_ROUNDS"] = "15"
     _pytest(["-n", "0", "tests/faults", *arguments])
 
 

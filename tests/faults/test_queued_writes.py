@@ -3,6 +3,7 @@
 CATALOG_FAULT_SECONDS makes it longer; CI runs one short round.
 """
 
+import os
 import random
 import time
 from collections.abc import Callable
@@ -16,7 +17,9 @@ from sqlalchemy import create_engine, text
 
 from tests.faults.promises import TAKEN, Promise, Promises
 from tests.faults.service import Service, running
-from tests.faults.test_webhooks import DRAINED, SECONDS, strike_for
+from tests.faults.test_webhooks import DRAINED, strike_for
+
+SECONDS = float(os.environ.get("CATALOG_FAULT_SECONDS", "20"))
 
 
 class Writing(Service):

@@ -1,6 +1,6 @@
 """Whatever is killed, every acknowledged change is told to every receiver, and nothing that did not happen is.
 
-CATALOG_FAULT_SECONDS and CATALOG_FAULT_ROUNDS make it longer; CI runs one short round.
+CATALOG_FAULT_SECONDS and CATALOG_FAULT_WEBHOOK_ROUNDS make it longer; CI runs one round of 30 s.
 """
 
 import json
@@ -19,8 +19,8 @@ from tests.faults.load import Change, Load
 from tests.faults.service import Service, running
 from tests.webhooks.receivers import Receiver
 
-SECONDS = float(os.environ.get("CATALOG_FAULT_SECONDS", "20"))
-ROUNDS = int(os.environ.get("CATALOG_FAULT_ROUNDS", "1"))
+SECONDS = float(os.environ.get("CATALOG_FAULT_SECONDS", "30"))
+ROUNDS = int(os.environ.get("CATALOG_FAULT_WEBHOOK_ROUNDS", "1"))
 PAUSE = (0.3, 1.1)  # so that a kill comes about every hundred changes
 DRAINED = 300  # the variant without an outbox works its jobs off one by one
 
