@@ -57,7 +57,7 @@ def test_there_are_features_and_a_core_to_check():
 
 
 def by_name(name: str) -> list[Path]:
-    return [path for path in feature_files() if path.stem == name]
+    return [path for path in feature_files() if path.stem == name or path.stem.endswith(f"_{name}")]
 
 
 @pytest.mark.parametrize("path", feature_files(), ids=ids(feature_files()))

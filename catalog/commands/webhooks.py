@@ -74,11 +74,11 @@ def tail(webhook: uuid.UUID, follow: bool) -> None:
 @click.option("--event", help="Only this event.")
 def replay(webhook: uuid.UUID, **filters: Any) -> None:
     """Send past events to WEBHOOK again, in the background."""
+    from catalog.webhooks import history_schemas
     from catalog.webhooks import replay as replays
-    from catalog.webhooks import schemas
 
     given = {name: _text(value) for name, value in filters.items() if value is not None}
-    asked = _told(replays.request, webhook, _loaded(schemas.ReplaySchema(), given))
+    asked = _told(replays.request, webhook, _loaded(history_schemas.ReplaySchema(), given))
     click.echo(f"Replay {asked.id} submitted")
 
 

@@ -6,10 +6,10 @@ import strawberry
 from strawberry import ID, UNSET
 
 from catalog.graph import Done, Json, Time, given, identity, loaded, wanted
-from catalog.webhooks import history, schemas, service
+from catalog.webhooks import history, history_schemas, schemas, service
 from catalog.webhooks.graphql_types import Webhook, WebhookLogPage, WebhookPage, WebhookPayload, WebhookTest
 
-_PAGE, _LOG, _TEST = schemas.PageQuerySchema(), schemas.LogQuerySchema(), schemas.TestSchema()
+_PAGE, _LOG, _TEST = schemas.PageQuerySchema(), history_schemas.LogQuerySchema(), schemas.TestSchema()
 _NEW, _CHANGES = schemas.WebhookCreateSchema(), schemas.WebhookChangeSchema()
 _LISTED = {"limit": "first", "offset": "skip", "cursor": "after"}
 

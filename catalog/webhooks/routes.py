@@ -7,7 +7,7 @@ from flask import url_for
 
 from catalog.http import Blueprint
 from catalog.openapi import LOCATION
-from catalog.webhooks import history, replay, schemas, service
+from catalog.webhooks import history, history_schemas, replay, schemas, service
 
 blueprint = Blueprint("webhooks", __name__, url_prefix="/api/v1/webhooks", description="Who is told of changes.")
 
@@ -36,7 +36,7 @@ def create_webhook(fields: dict[str, Any]) -> Any:
 
 
 @blueprint.get("/stats")
-@blueprint.response(200, schemas.WebhooksStatsSchema)
+@blueprint.response(200, history_schemas.WebhooksStatsSchema)
 def get_stats() -> Any:
     """Figures of the last day
 
@@ -92,8 +92,8 @@ def test_webhook(fields: dict[str, Any], webhook_id: uuid.UUID) -> Any:
 
 
 @blueprint.get("/<uuid:webhook_id>/logs")
-@blueprint.arguments(schemas.LogQuerySchema, location="query")
-@blueprint.response(200, schemas.LogPageSchema)
+@blueprint.arguments(history_schemas.LogQuerySchema, location="query")
+@blueprint.response(200, history_schemas.LogPageSchema)
 @blueprint.problem(404, "No such webhook")
 def list_logs(query: dict[str, Any], webhook_id: uuid.UUID) -> Any:
     """List attempts, the newest first
@@ -104,8 +104,8 @@ def list_logs(query: dict[str, Any], webhook_id: uuid.UUID) -> Any:
 
 
 @blueprint.get("/<uuid:webhook_id>/deliveries")
-@blueprint.arguments(schemas.DeliveryQuerySchema, location="query")
-@blueprint.response(200, schemas.DeliveryPageSchema)
+@blueprint.arguments(history_schemas.DeliveryQuerySchema, location="query")
+@blueprint.response(200, history_schemas.DeliveryPageSchema)
 @blueprint.problem(404, "No such webhook")
 def list_deliveries(query: dict[str, Any], webhook_id: uuid.UUID) -> Any:
     """List deliveries, the newest first
@@ -116,7 +116,7 @@ def list_deliveries(query: dict[str, Any], webhook_id: uuid.UUID) -> Any:
 
 
 @blueprint.post("/deliveries/<uuid:delivery_id>/retry")
-@blueprint.response(202, schemas.DeliverySchema)
+@blueprint.response(202, history_schemas.DeliverySchema)
 @blueprint.problem(404, "No such delivery")
 @blueprint.problem(409, "Nothing can be sent")
 def retry_delivery(delivery_id: uuid.UUID) -> Any:
@@ -128,8 +128,8 @@ def retry_delivery(delivery_id: uuid.UUID) -> Any:
 
 
 @blueprint.post("/<uuid:webhook_id>/replay")
-@blueprint.arguments(schemas.ReplaySchema)
-@blueprint.response(202, schemas.SubmittedReplaySchema, headers=LOCATION)
+@blueprint.arguments(history_schemas.ReplaySchema)
+@blueprint.response(202, history_schemas.SubmittedReplaySchema, headers=LOCATION)
 @blueprint.problem(404, "No such webhook")
 @blueprint.problem(409, "The webhook is switched off")
 def replay_webhook(filters: dict[str, Any], webhook_id: uuid.UUID) -> Any:
@@ -143,7 +143,7 @@ def replay_webhook(filters: dict[str, Any], webhook_id: uuid.UUID) -> Any:
 
 
 @blueprint.get("/replays/<uuid:replay_id>")
-@blueprint.response(200, schemas.ReplayStatusSchema)
+@blueprint.response(200, history_schemas.ReplayStatusSchema)
 @blueprint.problem(404, "No such replay")
 def get_replay(replay_id: uuid.UUID) -> Any:
     """Watch a replay

@@ -1,17 +1,14 @@
 """What the API takes and gives for webhooks."""
 
 import re
-from datetime import UTC
 from typing import Any
 
 import marshmallow as ma
 from marshmallow import fields, validate
 
-from catalog.examples import ID
-from catalog.fields import Boolean, Integer, Moment, Text, utc
+from catalog.fields import Boolean, Integer, Text, utc
 from catalog.webhooks import signing
 from catalog.webhooks.events import EVENTS, SUBSCRIPTIONS
-from catalog.webhooks.models import DELIVERED, FAILED, PENDING
 
 MAX_HEADERS = 20
 _HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
@@ -23,7 +20,9 @@ _RESERVED |= {"transfer-encoding", "upgrade", "user-agent"}
 _RESERVED_BEGINNINGS = ("x-webhook-", "webhook-", "proxy-")
 
 
-def _moment(name: str) -> fields.Function:
+def moment(name: str) -> fields.Function:
+    """Return the field that shows a time of a row, or null."""
+
     def written(row: Any) -> str | None:
         value = getattr(row, name)
         return None if value is None else utc(value)
@@ -31,7 +30,8 @@ def _moment(name: str) -> fields.Function:
     return fields.Function(written, metadata={"type": ["string", "null"], "format": "date-time"})
 
 
-def _known(names: tuple[str, ...]) -> validate.OneOf:
+def known_event(names: tuple[str, ...]) -> validate.OneOf:
+    """Return the rule that an event is one of these; the refusal names them."""
     return validate.OneOf(names, error="Unknown event. The known ones are: {choices}.")
 
 
@@ -74,16 +74,16 @@ def _standard_form(secret: str) -> None:
         raise ma.ValidationError(str(error)) from error
 
 
-_URL = {"format": "uri", "example": "https://hooks.example.com/catalog"}
+URL_SHOWN = {"format": "uri", "example": "https://hooks.example.com/catalog"}
 _EVENTS = {"example": ["product.*", "import.completed"]}
 
 
 class WebhookFields(ma.Schema):
     """The fields that a client may write."""
 
-    url = Text(validate=validate.Length(1, 500), metadata=_URL)
+    url = Text(validate=validate.Length(1, 500), metadata=URL_SHOWN)
     events = fields.List(
-        fields.String(validate=_known(SUBSCRIPTIONS)),
+        fields.String(validate=known_event(SUBSCRIPTIONS)),
         validate=validate.Length(1, len(SUBSCRIPTIONS)),
         metadata=_EVENTS,
     )
@@ -101,9 +101,9 @@ class WebhookFields(ma.Schema):
 class WebhookCreateSchema(WebhookFields):
     """A new webhook."""
 
-    url = Text(required=True, validate=validate.Length(1, 500), metadata=_URL)
+    url = Text(required=True, validate=validate.Length(1, 500), metadata=URL_SHOWN)
     events = fields.List(
-        fields.String(validate=_known(SUBSCRIPTIONS)),
+        fields.String(validate=known_event(SUBSCRIPTIONS)),
         required=True,
         validate=validate.Length(1, len(SUBSCRIPTIONS)),
         metadata=_EVENTS,
@@ -122,10 +122,10 @@ class WebhookSchema(WebhookFields):
     last_error = fields.String(required=True, allow_none=True)
     success_count = fields.Integer(required=True, metadata={"example": 41})
     failure_count = fields.Integer(required=True, metadata={"example": 1})
-    last_triggered_at = _moment("last_triggered_at")
-    failing_since = _moment("failing_since")
-    created_at = _moment("created_at")
-    updated_at = _moment("updated_at")
+    last_triggered_at = moment("last_triggered_at")
+    failing_since = moment("failing_since")
+    created_at = moment("created_at")
+    updated_at = moment("updated_at")
 
 
 class PageQuerySchema(ma.Schema):
@@ -150,7 +150,7 @@ class TestSchema(ma.Schema):
 
     __test__ = False  # for pytest: not a test itself
 
-    event = fields.String(load_default=EVENTS[0], validate=_known(EVENTS))
+    event = fields.String(load_default=EVENTS[0], validate=known_event(EVENTS))
     payload = fields.Dict(keys=fields.String(), load_default=dict)
 
 
@@ -164,113 +164,6 @@ class TestResultSchema(ma.Schema):
     response_time_ms = fields.Integer(attribute="milliseconds", required=True, metadata={"example": 35})
     response_body = fields.String(attribute="body", required=True, metadata={"example": "ok"})
     error = fields.String(required=True, allow_none=True)
-
-
-class _Aware(Moment):
-    def __init__(self, **kwargs: Any):
-        super().__init__(default_timezone=UTC, **kwargs)
-
-
-class LogQuerySchema(ma.Schema):
-    """The filters and the page of a log."""
-
-    limit = fields.Integer(load_default=50, validate=validate.Range(1, 100))
-    cursor = fields.UUID(metadata={"description": "`next_cursor` of the page before"})
-    event = fields.String(validate=_known(EVENTS))
-    success = fields.Boolean()
-    status_code = fields.Integer(validate=validate.Range(100, 999))
-    delivery_id = fields.UUID()
-    since = _Aware()
-    until = _Aware()
-
-
-class LogSchema(ma.Schema):
-    """One attempt; `payload` is None once the event is no longer kept."""
-
-    id = fields.UUID(required=True)
-    webhook_id = fields.UUID(required=True)
-    delivery_id = fields.UUID(required=True)
-    event = fields.String(required=True, metadata={"example": "product.deleted"})
-    payload = fields.Raw(
-        required=True,
-        metadata={"type": ["object", "null"], "example": {"id": ID, "sku": "LAMP-001", "name": "Desk lamp"}},
-    )
-    attempt = fields.Integer(required=True, metadata={"example": 1})
-    status_code = fields.Integer(required=True, allow_none=True, metadata={"example": 200})
-    response_body = fields.String(required=True, allow_none=True)
-    response_time_ms = fields.Integer(required=True, metadata={"example": 35})
-    error = fields.String(required=True, allow_none=True)
-    created_at = _moment("created_at")
-
-
-class LogPageSchema(ma.Schema):
-    """One page of a log."""
-
-    items = fields.List(fields.Nested(LogSchema), required=True)
-    limit = fields.Integer(required=True)
-    has_more = fields.Boolean(required=True)
-    next_cursor = fields.UUID(required=True, allow_none=True)
-
-
-class DeliveryQuerySchema(ma.Schema):
-    """The filters and the page of a list of deliveries."""
-
-    limit = fields.Integer(load_default=50, validate=validate.Range(1, 100))
-    cursor = fields.UUID(metadata={"description": "`next_cursor` of the page before"})
-    event = fields.String(validate=_known(EVENTS))
-    status = fields.String(validate=validate.OneOf([PENDING, DELIVERED, FAILED]))
-
-
-class DeliverySchema(ma.Schema):
-    """An event on its way to one webhook; `event_id` is the `webhook-id` that the receiver sees."""
-
-    id = fields.UUID(required=True)
-    webhook_id = fields.UUID(required=True)
-    event_id = fields.UUID(required=True)
-    event = fields.String(required=True, allow_none=True, metadata={"example": "product.deleted"})
-    status = fields.String(required=True, metadata={"example": DELIVERED})
-    attempts = fields.Integer(required=True, metadata={"example": 1})
-    queued_at = _moment("queued_at")
-    next_attempt_at = fields.Function(
-        lambda row: utc(row.due_at) if row.due_at and row.status == PENDING else None,
-        metadata={"type": ["string", "null"], "format": "date-time"},
-    )
-    finished_at = _moment("finished_at")
-
-
-class DeliveryPageSchema(ma.Schema):
-    """One page of deliveries."""
-
-    items = fields.List(fields.Nested(DeliverySchema), required=True)
-    limit = fields.Integer(required=True)
-    has_more = fields.Boolean(required=True)
-    next_cursor = fields.UUID(required=True, allow_none=True)
-
-
-class ReplaySchema(ma.Schema):
-    """Which past events to send again."""
-
-    since = _Aware()
-    until = _Aware()
-    status = fields.String(validate=validate.OneOf([DELIVERED, FAILED]))
-    event = fields.String(validate=_known(EVENTS))
-
-
-class SubmittedReplaySchema(ma.Schema):
-    """The answer to a replay that goes on in the background."""
-
-    task_id = fields.UUID(required=True)
-    status = fields.String(required=True, metadata={"example": "submitted"})
-    message = fields.String(required=True, metadata={"example": "Replay submitted"})
-
-
-class ReplayStatusSchema(ma.Schema):
-    """How far a replay is."""
-
-    task_id = fields.UUID(attribute="id", required=True)
-    webhook_id = fields.UUID(required=True)
-    status = fields.String(attribute="state", required=True, metadata={"example": "completed"})
-    queued = fields.Integer(required=True, metadata={"example": 12})
 
 
 class RotateSchema(ma.Schema):
@@ -288,27 +181,3 @@ class RotatedSchema(ma.Schema):
         lambda found: utc(found["previous_valid_until"]) if found["previous_valid_until"] else None,
         metadata={"type": ["string", "null"], "format": "date-time"},
     )
-
-
-class WebhookStatsSchema(ma.Schema):
-    """One webhook's figures of the last day: percent and milliseconds."""
-
-    webhook_id = fields.UUID(required=True)
-    url = fields.String(required=True, metadata=_URL)
-    is_active = fields.Boolean(required=True)
-    attempts = fields.Integer(required=True, metadata={"example": 42})
-    successes = fields.Integer(required=True, metadata={"example": 41})
-    failures = fields.Integer(required=True, metadata={"example": 1})
-    pending = fields.Integer(required=True, metadata={"example": 0})
-    success_rate = fields.Float(required=True, allow_none=True, metadata={"example": 97.6})
-    p50_ms = fields.Float(required=True, allow_none=True, metadata={"example": 21.5})
-    p95_ms = fields.Float(required=True, allow_none=True, metadata={"example": 88.0})
-
-
-class WebhooksStatsSchema(ma.Schema):
-    """The figures of the last hours, in all and for each webhook."""
-
-    hours = fields.Integer(required=True, metadata={"example": 24})
-    attempts = fields.Integer(required=True, metadata={"example": 42})
-    success_rate = fields.Float(required=True, allow_none=True, metadata={"example": 97.6})
-    webhooks = fields.List(fields.Nested(WebhookStatsSchema), required=True)
