@@ -17,21 +17,9 @@ from catalog.imports.feed import READ_PERCENT, Feed
 from catalog.imports.lease import Lease, prove
 from catalog.imports.reader import Record
 from catalog.imports.survey import Survey
+from catalog.products import service as products
 
 SUPERSEDED_DETAILS = 100
-
-_TYPES = {
-    "sku": "text",
-    "name": "text",
-    "description": "text",
-    "active": "boolean",
-    "price": "numeric(12, 2)",
-    "stock_quantity": "integer",
-    "category": "text",
-    "image": "text",
-    "rating_rate": "numeric(3, 2)",
-    "rating_count": "integer",
-}
 
 
 def table_name(import_id: UUID) -> str:
@@ -68,7 +56,7 @@ def stage(lease: Lease, records: Iterator[Record], found: Survey, checker: Check
 
 
 def _copy_rows(connection: Connection, feed: Feed, checker: Checker, *, keep_raw: bool) -> None:
-    columns = {"line": "integer", **{name: _TYPES[name] for name in checker.columns}}
+    columns = {"line": "integer", **{name: products.column_types[name] for name in checker.columns}}
     if keep_raw:
         columns["data"] = "json"
     definition = ", ".join(f"{name} {kind}" for name, kind in columns.items())

@@ -17,24 +17,15 @@ from catalog.cache import invalidate
 from catalog.database import in_transaction, transaction
 from catalog.errors import FieldError, field_error, flatten
 from catalog.products import events
-from catalog.products.schemas import ProductBulkItemSchema
+from catalog.products.bulk_schemas import ProductBulkItemSchema
+from catalog.products.models import COLUMN_TYPES
 from catalog.webhooks import service as webhooks
 
 TRIES = 5
 _WORTH_A_RETRY = ("40001", "40P01", "23505")  # serialization, deadlock, a number or SKU taken in between
 
 _ITEM = ProductBulkItemSchema()
-_COLUMNS = {
-    "name": "text",
-    "description": "text",
-    "active": "boolean",
-    "price": "numeric(12, 2)",
-    "stock_quantity": "integer",
-    "category": "text",
-    "image": "text",
-    "rating_rate": "numeric(3, 2)",
-    "rating_count": "integer",
-}
+_COLUMNS = {name: kind for name, kind in COLUMN_TYPES.items() if name != "sku"}
 _DEFAULTS = {"active": "true", "stock_quantity": "0"}
 
 

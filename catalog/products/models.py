@@ -32,6 +32,19 @@ MAX_INTEGER = 2**31 - 1
 PRICE_BELOW = Decimal(10) ** 10
 SKU_UNIQUE = "uq_products_sku"
 
+# The columns that clients write, with the types to cast to where rows come in sets, not through the mapper.
+COLUMN_TYPES = {
+    "sku": "text",
+    "name": "text",
+    "description": "text",
+    "active": "boolean",
+    "price": "numeric(12, 2)",
+    "stock_quantity": "integer",
+    "category": "text",
+    "image": "text",
+    "rating_rate": "numeric(3, 2)",
+    "rating_count": "integer",
+}
 
 # SKUs are not in it: each is a word of its own, and has an index of its own.
 SEARCH_DOCUMENT = (

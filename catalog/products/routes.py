@@ -7,7 +7,7 @@ from flask import Response, request, url_for
 
 from catalog.http import Blueprint, copy_answer, etag, is_current, wanted_versions
 from catalog.openapi import LOCATION
-from catalog.products import bulk, bulk_delete, export, reads, schemas, service, writes
+from catalog.products import bulk, bulk_delete, bulk_schemas, export, reads, schemas, service, writes
 from catalog.products.models import Product
 
 blueprint = Blueprint("products", __name__, url_prefix="/api/v1/products", description="The products of the catalog.")
@@ -49,8 +49,8 @@ def create_product(fields: dict[str, Any]) -> Any:
 
 
 @blueprint.post("/bulk")
-@blueprint.arguments(schemas.ProductBulkSchema, example={"items": [{"sku": "LAMP-001", "name": "Desk lamp"}]})
-@blueprint.response(200, schemas.BulkResultsSchema)
+@blueprint.arguments(bulk_schemas.ProductBulkSchema, example={"items": [{"sku": "LAMP-001", "name": "Desk lamp"}]})
+@blueprint.response(200, bulk_schemas.BulkResultsSchema)
 def upsert_products(body: dict[str, Any]) -> Any:
     """Create or change up to 1,000 products by SKU
 
@@ -199,8 +199,8 @@ def put_product_by_sku(fields: dict[str, Any], sku: str) -> Any:
 
 
 @blueprint.delete("/all")
-@blueprint.arguments(schemas.DeleteAllQuerySchema, location="query")
-@blueprint.response(202, schemas.SubmittedSchema, headers=LOCATION)
+@blueprint.arguments(bulk_schemas.DeleteAllQuerySchema, location="query")
+@blueprint.response(202, bulk_schemas.SubmittedSchema, headers=LOCATION)
 @blueprint.problem(409, "`expected_count` is not the count")
 def delete_all_products(query: dict[str, Any]) -> Any:
     """Delete all products
@@ -218,7 +218,7 @@ def delete_all_products(query: dict[str, Any]) -> Any:
 
 
 @blueprint.get("/delete/<uuid:deletion_id>/status")
-@blueprint.response(200, schemas.DeletionStatusSchema)
+@blueprint.response(200, bulk_schemas.DeletionStatusSchema)
 @blueprint.problem(404, "No such deletion")
 def get_deletion_status(deletion_id: uuid.UUID) -> Any:
     """Watch a bulk deletion

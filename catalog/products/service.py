@@ -14,13 +14,14 @@ from catalog.database import transaction
 from catalog.errors import Conflict, NotFound, PreconditionFailed, ValidationFailed, field_error
 from catalog.extensions import db
 from catalog.products import bulk_delete, events, listing, stock, writes
-from catalog.products.models import MAX_INTEGER, SKU_UNIQUE, Product, sku_key
+from catalog.products.models import COLUMN_TYPES, MAX_INTEGER, SKU_UNIQUE, Product, sku_key
 from catalog.tasks import service as tasks
 from catalog.webhooks import service as webhooks
 
 GENERATED_SKU_TRIES = 20
 
-as_json = events.as_json  # for features that write products by the thousand
+as_json = events.as_json  # this and the next for features that write products by the thousand
+column_types = COLUMN_TYPES
 DELETION_JOB = bulk_delete.JOB  # this and the next two for the jobs API
 deletion_statuses = bulk_delete.statuses
 cancel_deletion = bulk_delete.cancel
