@@ -8,9 +8,10 @@ from catalog import __version__, cache, config, errors, hotpath, http, logs, met
 from catalog.extensions import db, migrate
 
 
-def create_app(overrides: dict[str, Any] | None = None) -> Flask:
+def create_app(overrides: dict[str, Any] | None = None, *, routes: bool = True) -> Flask:
     """Return the application, configured from the environment; `overrides` is for tests.
 
+    Without `routes` it loads in half the time, for what only works on the database.
     Raises catalog.config.ConfigError when a setting is missing or cannot be read.
     """
     app = Flask(__name__)
@@ -22,7 +23,8 @@ def create_app(overrides: dict[str, Any] | None = None) -> Flask:
     _bind_extensions(app)
     cache.register(app)
     streams.register(app)
-    _register_features(app)
+    if routes:
+        _register_features(app)
     logs.register(app)
     metrics.register(app)
     errors.register(app)

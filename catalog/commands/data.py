@@ -30,8 +30,9 @@ def init_db(count: int) -> None:
 
 def prepare() -> None:
     """Bring the database to the newest migration; seed it if it is empty, for development, and SEED_ON_START."""
-    from wsgi import app
+    from catalog.app import create_app
 
+    app = create_app(routes=False)
     with app.app_context():
         _migrate()
         if app.config["CATALOG_ENV"] == "development" and app.config["SEED_ON_START"]:

@@ -35,7 +35,7 @@ def start(project: Project) -> float:
     State(project.places).path.unlink(missing_ok=True)
     supervisor = _launch(project)
     try:
-        while not answers_ready(project):
+        while not _is_up(project):
             _check_progress(project, supervisor, began)
             time.sleep(0.05)
     except StackError:
@@ -56,6 +56,10 @@ def _launch(project: Project) -> "subprocess.Popen[bytes]":
             stderr=log,
             start_new_session=True,
         )
+
+
+def _is_up(project: Project) -> bool:
+    return State(project.places).read().get("phase") == "running" and answers_ready(project)
 
 
 def _check_progress(project: Project, supervisor: "subprocess.Popen[bytes]", began: float) -> None:

@@ -65,6 +65,14 @@ class Project:
         host, port = self.address
         return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
+    def listens(self) -> bool:
+        """Whether something takes connections at our address."""
+        try:
+            socket.create_connection(self.address, timeout=1).close()
+        except OSError:
+            return False
+        return True
+
     def check_port(self) -> None:
         """StackError if something else listens on the port, naming it and how to take another one."""
         host, port = self.settings["HOST"], self.settings["PORT"]

@@ -20,6 +20,7 @@ from catalog.stack.server import Server
 from catalog.stack.state import State, held
 
 TICK_SECONDS = 0.1
+HEAD_START_SECONDS = 10.0
 PROGRAMS_GRACE_SECONDS = 3.0
 SERVERS_GRACE_SECONDS = 1.2
 STEADY_SECONDS = 30
@@ -107,7 +108,17 @@ class Supervisor:
         self.programs = list(programs(self.project))
         for program in self.programs:
             program.launch()
+            self._wait_until_listening(program)
         self._note("running")
+
+    def _wait_until_listening(self, program: Server) -> None:
+        """Let the web server, which has an address, load alone: on few cores the others would only slow it."""
+        deadline = time.monotonic() + HEAD_START_SECONDS
+        while program.address and program.is_running() and not self.stopping and time.monotonic() < deadline:
+            if self.project.listens():
+                break
+            self.watch()
+            time.sleep(TICK_SECONDS / 2)
 
     def _prepare_database(self) -> None:
         """Migrate and seed in a process of its own: the supervisor stays small."""
