@@ -6,11 +6,13 @@ import random
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import requests
+from werkzeug.serving import make_server
 
 from catalog.config import ROOT
 
@@ -66,3 +68,31 @@ def _answers(url: str) -> bool:
         return requests.get(url, timeout=1).ok
     except requests.RequestException:
         return False
+
+
+@contextlib.contextmanager
+def standing_in(application: Any) -> Iterator[str]:
+    """Serve a WSGI application that stands in for a service, in a thread; yield its address."""
+    server = make_server("127.0.0.1", 0, application)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@contextlib.contextmanager
+def threads(count: int, work: Callable[[int], Any], stopping: threading.Event) -> Iterator[None]:
+    """Run `work(number)` in so many threads for as long as the block takes; it ends soon after `stopping` is set."""
+    running_threads = [threading.Thread(target=work, args=(number,)) for number in range(count)]
+    for thread in running_threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        stopping.set()
+        for thread in running_threads:
+            thread.join()

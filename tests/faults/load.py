@@ -9,6 +9,8 @@ from typing import Any
 
 import requests
 
+from tests.processes import threads
+
 Change = tuple[str, str, int]  # event, product id, version
 
 
@@ -57,12 +59,5 @@ class Load:
     @contextmanager
     def applied(self) -> Iterator["Load"]:
         """Load the service for as long as the block takes."""
-        threads = [threading.Thread(target=self._client, args=(seed,)) for seed in range(self.clients)]
-        for thread in threads:
-            thread.start()
-        try:
+        with threads(self.clients, self._client, self._stopping):
             yield self
-        finally:
-            self._stopping.set()
-            for thread in threads:
-                thread.join()

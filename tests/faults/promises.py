@@ -9,6 +9,8 @@ from typing import Any
 
 import requests
 
+from tests.processes import threads
+
 TAKEN = "TAKEN"
 CREATE = """mutation($title: String!, $sku: String) {
   createProduct(title: $title, price: 5, sku: $sku) { success message jobId productId } }"""
@@ -81,15 +83,8 @@ class Promises:
     @contextmanager
     def asked_for(self) -> Iterator["Promises"]:
         """Write for as long as the block takes."""
-        threads = [threading.Thread(target=self._client, args=(seed,)) for seed in range(self.clients)]
-        for thread in threads:
-            thread.start()
-        try:
+        with threads(self.clients, self._client, self._stopping):
             yield self
-        finally:
-            self._stopping.set()
-            for thread in threads:
-                thread.join()
 
 
 def _granted(answer: dict[str, Any]) -> dict[str, Any]:

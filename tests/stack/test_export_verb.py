@@ -1,13 +1,11 @@
 """`export FILE` against a stand-in for the service."""
 
-import threading
-
 import pytest
 from click.testing import CliRunner
-from werkzeug.serving import make_server
 from werkzeug.wrappers import Request, Response
 
 from catalog.cli import main
+from tests.processes import standing_in
 
 BODY = b"sku,name\nA,Lamp\n" * 50_000
 
@@ -31,14 +29,8 @@ class Service:
 @pytest.fixture
 def service():
     app = Service()
-    server = make_server("127.0.0.1", 0, app)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    app.url = f"http://127.0.0.1:{server.server_port}"
-    yield app
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with standing_in(app) as app.url:
+        yield app
 
 
 def run(service, file, *options):

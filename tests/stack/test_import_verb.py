@@ -1,15 +1,14 @@
 """`import FILE` against a stand-in for the service that records what it was sent."""
 
 import json
-import threading
 
 import pytest
 from click.testing import CliRunner
-from werkzeug.serving import make_server
 from werkzeug.wrappers import Request, Response
 
 from catalog.cli import main
 from catalog.commands.client import Multipart
+from tests.processes import standing_in
 
 DONE = {"state": "Completed", "progress_percent": 100, "current": 3, "total": 3, "errors": 1}
 
@@ -41,14 +40,8 @@ class Service:
 @pytest.fixture
 def service():
     app = Service()
-    server = make_server("127.0.0.1", 0, app)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    app.url = f"http://127.0.0.1:{server.server_port}"
-    yield app
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with standing_in(app) as app.url:
+        yield app
 
 
 @pytest.fixture
