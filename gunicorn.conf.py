@@ -14,7 +14,7 @@ _settings = _load()
 
 _host = _settings["HOST"]
 bind = f"[{_host}]:{_settings['PORT']}" if ":" in _host else f"{_host}:{_settings['PORT']}"
-worker_class = "gthread"
+worker_class = "catalog.webworker.EvenWorker"
 workers = _settings["WEB_WORKERS"] or os.cpu_count() or 1
 threads = _settings["WEB_THREADS"]
 preload_app = True  # imported once, its memory shared

@@ -2,13 +2,12 @@
 
 import re
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from bench.kit.peers import BENCH
-from bench.kit.running import free_port, wait_answers
+from bench.kit.running import GUNICORN, free_port, wait_answers
 
 CONNECTIONS = 16
 _SCRIPT = """
@@ -27,7 +26,7 @@ end
 def empty_route(workers: int, threads: int) -> Iterator[str]:
     """Serve the empty route under gunicorn with as many processes and threads as ours; yield its address."""
     port = free_port()
-    command = [sys.executable, "-m", "gunicorn", "-k", "gthread", "-w", str(workers), "--threads", str(threads)]
+    command = [*GUNICORN, "-w", str(workers), "--threads", str(threads)]
     options = ["--preload", "--no-control-socket", "-b", f"127.0.0.1:{port}", "empty_post:app"]
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     server = subprocess.Popen([*command, *options], cwd=BENCH / "peers", **quiet)

@@ -2,7 +2,6 @@
 
 import os
 import subprocess
-import sys
 import sysconfig
 import time
 import urllib.error
@@ -12,7 +11,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from bench.kit.peers import BENCH, Peers
-from bench.kit.running import Running, free_port
+from bench.kit.running import GUNICORN, Running, free_port
 from bench.reads.load import Contender
 from catalog import config
 
@@ -51,7 +50,7 @@ def _ours_under_granian(stack: ExitStack, running: Running, peers: Peers, identi
 
 
 def _gunicorn() -> list[str]:
-    command = [sys.executable, "-m", "gunicorn", "-k", "gthread", "-w", str(WORKERS), "--threads", str(THREADS)]
+    command = [*GUNICORN, "-w", str(WORKERS), "--threads", str(THREADS)]
     return [*command, "--preload", "--no-control-socket", "-b", "127.0.0.1:{port}", "empty_flask:app"]
 
 
