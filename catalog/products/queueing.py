@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import bindparam, insert, literal, select, union
 from sqlalchemy.dialects.postgresql import JSONB
 
-from catalog.database import execute_alone
+from catalog.database import after_commit, execute_alone, in_transaction
 from catalog.products import applying, service, writes
 from catalog.products.models import Product, ProductWrite
 
@@ -49,6 +49,8 @@ def update(reference: str, changes: dict[str, Any]) -> Answer:
 
 
 def _answer(row: Any, product: str, noun: str, done: str) -> Answer:
+    if in_transaction():
+        after_commit(writes.ring)  # once more: a worker that comes now would not see the row yet
     if writes.ring():
         return Answer(True, f"{product} queued for {noun}", *row)
     write = applying.apply_now(*row)

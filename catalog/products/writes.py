@@ -10,7 +10,7 @@ from flask import current_app
 from sqlalchemy import CursorResult, func, select, text, update
 
 from catalog import jobqueue
-from catalog.database import transaction
+from catalog.database import after_commit, transaction
 from catalog.errors import CatalogError, Conflict, NotFound
 from catalog.extensions import db
 from catalog.products.models import ProductWrite
@@ -63,7 +63,7 @@ def retry(write_id: uuid.UUID) -> None:
         fresh = {"state": "queued", "attempts": 0, "due_at": func.now(), "number": text("DEFAULT")}
         blank = dict.fromkeys(("code", "error", "errors", "finished_at"))
         session.execute(update(ProductWrite).where(ProductWrite.id == write_id).values(**fresh, **blank))
-    ring()
+        after_commit(ring)
 
 
 def cancel(write_id: uuid.UUID) -> None:
