@@ -13,6 +13,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
+from catalog.audit import service as audit
 from catalog.cache import invalidate
 from catalog.database import transaction
 from catalog.errors import FieldError, field_error, flatten
@@ -95,6 +96,11 @@ def _tell(session: Session, written: list[Any]) -> None:
     for name, data in (("product.created", created), ("product.updated", updated)):
         if data:
             webhooks.publish_rows(session, name, _EACH, {"data": json.dumps(data)})
+    audit.record_each([_entry(row["before"], row["after"]) for row in written])
+
+
+def _entry(before: dict[str, Any] | None, after: dict[str, Any]) -> audit.Entry:
+    return audit.Entry("update" if before else "create", "product", after["id"], before, after)
 
 
 _EACH = "SELECT value AS data FROM jsonb_array_elements(CAST(:data AS jsonb))"

@@ -10,6 +10,7 @@ from flask import current_app
 from sqlalchemy import CursorResult, func, select, text, update
 
 from catalog import jobqueue
+from catalog.audit import service as audit
 from catalog.database import after_commit, transaction
 from catalog.errors import CatalogError, Conflict, NotFound
 from catalog.extensions import db
@@ -63,6 +64,7 @@ def retry(write_id: uuid.UUID) -> None:
         fresh = {"state": "queued", "attempts": 0, "due_at": func.now(), "number": text("DEFAULT")}
         blank = dict.fromkeys(("code", "error", "errors", "finished_at"))
         session.execute(update(ProductWrite).where(ProductWrite.id == write_id).values(**fresh, **blank))
+        audit.record("retry", "product_write", write_id)
         after_commit(ring)
 
 
@@ -73,6 +75,7 @@ def cancel(write_id: uuid.UUID) -> None:
         if write.state != "queued":
             raise Conflict(f"The write has ended already: it is {write.state}.")
         fail(write, Cancelled("Cancelled"))
+        audit.record("cancel", "product_write", write_id)
 
 
 def _locked(write_id: uuid.UUID) -> ProductWrite:
