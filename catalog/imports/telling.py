@@ -1,7 +1,8 @@
 """What webhooks and the audit are told of an import, in the transactions of the import itself.
 
-For webhooks its option `events` says how much: `summary` tells of the start and the end, `per_product` of every product that was created or changed too, `none` of
-nothing. The changes of a chunk are noted by the statement that makes them and become events in one statement each.
+For webhooks its option `events` says how much: `summary` tells of the start and the end, `per_product` of every product
+that was created or changed too, `none` of nothing. For the audit the setting AUDIT_IMPORT_ROWS does. The changes of a
+chunk are noted by the statement that makes them, and become events or entries in one statement each.
 """
 
 from typing import Any
@@ -40,7 +41,7 @@ def started(connection: Connection, imported: Any, total_rows: int) -> None:
 
 
 def ended(connection: Any, imported: Any) -> None:
-    """Tell how an import ended; one that was cancelled has failed, in the words of the error. The audit hears it all."""
+    """Tell how an import ended; one that was cancelled has failed, in the words of the error."""
     summary = {"state": imported.state, "error": imported.error, "dry_run": is_rehearsal(imported)}
     counted = {name: getattr(imported, name) for name in ("total_rows", *COUNTERS)}
     finished = audit.Entry("finish", "import", imported.id, after={**summary, **counted})
