@@ -10,7 +10,14 @@ from catalog.audit.models import id_at
 from catalog.database import transaction
 from catalog.extensions import db
 
-pytestmark = pytest.mark.usefixtures("context")
+
+@pytest.fixture(autouse=True)
+def no_parts(context):
+    """Begin without parts, whatever another test's clock has made; they are back when the test ends."""
+    with transaction() as session:
+        made = partitions.parts(session)
+    for month in made:
+        partitions._drop(month)
 
 
 def this_month():

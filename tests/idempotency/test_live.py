@@ -7,8 +7,8 @@ import subprocess
 import sys
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
+import psutil
 import pytest
 import requests
 from sqlalchemy import text
@@ -103,7 +103,7 @@ def test_while_one_is_at_work_others_are_409_and_after_its_kill_the_repetition_i
         wait_for(lambda: waiting(committed))
         meanwhile = post()
         assert (meanwhile.status_code, meanwhile.headers["Retry-After"]) == (409, "1")
-        os.kill(worker_of(web.pid), signal.SIGKILL)
+        psutil.Process(web.pid).children()[0].kill()
         assert isinstance(first.exception(30), requests.ConnectionError)
         blocking.close()  # rolls back
         wait_for(lambda: lives(url))
@@ -123,10 +123,6 @@ def lives(url):
 def waiting(app):
     with app.app_context(), transaction() as session:
         return session.scalar(WAITING)
-
-
-def worker_of(master):
-    return int(Path(f"/proc/{master}/task/{master}/children").read_text().split()[0])
 
 
 @pytest.mark.parametrize(

@@ -232,6 +232,27 @@ def test_a_mutation_with_errors_is_not_kept_and_undone_as_a_whole(client, count)
     assert count(Product) == 2
 
 
+def test_a_queued_write_without_a_queue_is_made_at_once_and_once(client, count, monkeypatch):
+    from catalog.products import writes
+
+    monkeypatch.setattr(writes, "ring", lambda: False)
+    query = 'mutation { createProduct(title: "A", price: 1) { success message } }'
+    answers = [ask(client, query).json["data"]["createProduct"] for _ in range(2)]
+    assert answers[0] == answers[1]
+    assert "at once" in answers[0]["message"]
+    assert (count(Product), count(ProductWrite)) == (1, 1)
+
+
+def test_a_queued_write_is_rung_for_again_after_its_commit(client, monkeypatch):
+    from catalog.database import in_transaction
+    from catalog.products import writes
+
+    rung = []
+    monkeypatch.setattr(writes, "ring", lambda: rung.append(in_transaction()) or True)
+    ask(client, 'mutation { createProduct(title: "A", price: 1) { success } }')
+    assert rung == [True, False]
+
+
 def test_a_query_is_read_anew_whatever_its_key(client, count):
     query = "{ allProducts { sku } }"
     assert ask(client, query).json["data"]["allProducts"] == []
