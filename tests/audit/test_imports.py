@@ -1,6 +1,7 @@
 """What is written down of imports: how they began and ended, and each product where wanted."""
 
 import io
+import uuid
 
 import pytest
 from sqlalchemy import text
@@ -23,7 +24,7 @@ def imported(app, committed, monkeypatch):
             data = {"file": (io.BytesIO(content), "products.csv"), **options}
             task = app.test_client().post("/api/v1/products/upload", data=data).json["task_id"]
         with app.app_context():
-            imports.run(task)
+            imports.run(uuid.UUID(task))
         return task
 
     return run
@@ -85,7 +86,7 @@ def test_a_dry_run_is_written_down_as_one_and_so_is_its_commit(app, imported, to
     task = imported(FIRST, dry_run="true")
     app.test_client().post(f"/api/v1/imports/{task}/commit")
     with app.app_context():
-        imports.run(task)
+        imports.run(uuid.UUID(task))
     assert [(entry.action, (entry.after or {}).get("dry_run")) for entry in told("import")] == [
         ("create", None),
         ("finish", True),

@@ -1,5 +1,6 @@
 """A part for each month, made ahead and dropped by the setting; what has no part is kept all the same."""
 
+import uuid
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -20,6 +21,9 @@ def no_parts(context):
         partitions._drop(month)
 
 
+VERSION_7 = 7 << 76 | 2 << 62  # without which PostgreSQL reads no time in a UUID
+
+
 def this_month():
     now = datetime.now(UTC)
     return now.year, now.month
@@ -30,7 +34,8 @@ def write_at(moment):
         service.record("create", "thing", moment.date())
         newest = session.scalar(text("SELECT id FROM audit_entries ORDER BY id DESC LIMIT 1"))
         session.execute(
-            text("UPDATE audit_entries SET id = :id WHERE id = :newest"), {"id": id_at(moment), "newest": newest}
+            text("UPDATE audit_entries SET id = :id WHERE id = :newest"),
+            {"id": uuid.UUID(int=id_at(moment).int | VERSION_7), "newest": newest},
         )
 
 

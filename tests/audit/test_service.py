@@ -82,7 +82,7 @@ def test_products_put_by_sku_changed_in_bulk_and_deleted(client, written):
     actions = [
         (action, (before or {}).get("price"), (after or {}).get("price")) for action, *_, before, after in written()
     ]
-    assert actions == [("create", None, None), ("create", None, None), ("update", None, 2.0), ("delete", 2.0, None)]
+    assert actions == [("create", None, None), ("update", None, 2.0), ("create", None, None), ("delete", 2.0, None)]
     assert written()[-1][3]["name"] == "Lamp"
 
 
