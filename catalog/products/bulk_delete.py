@@ -129,16 +129,16 @@ def _delete_chunk(deletion_id: uuid.UUID) -> bool:
 
 
 # In the order of SKUs, like an import: two that take the same rows then cannot block each other.
-_NEXT = f"""
+_NEXT = """
     DELETE FROM products WHERE id IN (
         SELECT id FROM products WHERE created_at <= :asked_at
-        ORDER BY lower(sku) COLLATE "C" LIMIT {CHUNK} FOR UPDATE
+        ORDER BY lower(sku) COLLATE "C" LIMIT :chunk FOR UPDATE
     )"""
 _NOTED = f"{_NEXT} RETURNING id::text AS entity_id, {events.as_json('products')} AS before, NULL::jsonb AS after"
 
 
 def _delete_next(session: Session, deletion: BulkDeletion) -> int:
-    values = {"asked_at": deletion.created_at}
+    values = {"asked_at": deletion.created_at, "chunk": CHUNK}
     if current_app.config["AUDIT_IMPORT_ROWS"]:
         return audit.record_rows(session, "product", _NOTED, values, deletion.asked_by)
     return session.execute(text(_NEXT), values).rowcount  # type: ignore[attr-defined, no-any-return]
