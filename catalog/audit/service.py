@@ -102,15 +102,17 @@ def record_rows(
     return result.rowcount
 
 
-def inserting(rows: str) -> str:
+def inserting(rows: str, at: str | None = None) -> str:
     """Return the SQL that writes entries, for statements that do so beside their own work.
 
-    `rows` is a query for `who` (jsonb), `action`, `entity`, `entity_id`, `before` and `after`.
+    `rows` is a query for `who` (jsonb), `action`, `entity`, `entity_id`, `before` and `after`; its expression `at` is
+    when it was, where it is written down later.
     """
+    name, made = ("id,", f"uuidv7({at} - clock_timestamp()),") if at else ("", "")
     return f"""
         INSERT INTO audit_entries
-            (actor_id, actor_name, address, request_id, action, entity, entity_id, before, after)
-        SELECT who ->> 'id', who ->> 'name', who ->> 'address', who ->> 'request_id',
+            ({name} actor_id, actor_name, address, request_id, action, entity, entity_id, before, after)
+        SELECT {made} who ->> 'id', who ->> 'name', who ->> 'address', who ->> 'request_id',
             action, entity, entity_id, before, after
         FROM ({rows}) AS entry"""
 

@@ -27,20 +27,11 @@ Outcome = Order | Exception
 S = TypeVar("S")
 T = TypeVar("T")
 
-_NOTED = """
-    SELECT who, 'create' AS action, 'order' AS entity, CAST(id AS text) AS entity_id, CAST(NULL AS jsonb) AS before,
-        jsonb_build_object('hash', hash) AS after
-    FROM kept JOIN given USING (id)"""
-INSERT = f"""
-    WITH given AS MATERIALIZED (
-        SELECT * FROM jsonb_to_recordset(CAST(%(rows)s AS jsonb))
-            AS row (id bigint, customer text, items jsonb, submitted_at timestamptz, hash text, who jsonb)
-    ), kept AS (
-        INSERT INTO orders (id, customer, items, submitted_at, hash)
-        SELECT id, customer, items, submitted_at, hash FROM given
-        ON CONFLICT (id) DO NOTHING RETURNING id, created_at
-    ), noted AS ({audit.inserting(_NOTED)})
-    SELECT id, created_at FROM kept
+INSERT = """
+    INSERT INTO orders (id, customer, items, submitted_at, hash, asked_by)
+    SELECT id, customer, items, submitted_at, hash, asked_by FROM jsonb_to_recordset(CAST(%(rows)s AS jsonb))
+        AS row (id bigint, customer text, items jsonb, submitted_at timestamptz, hash text, asked_by jsonb)
+    ON CONFLICT (id) DO NOTHING RETURNING id, created_at
 """
 
 
@@ -65,7 +56,7 @@ class Given:
         canonical = content.canonical(asked.content)
         digest = hashlib.sha256(canonical).hexdigest()
         who = json.dumps(asked.who)
-        return cls(asked.content, digest, f'{canonical.decode()[:-1]},"hash":"{digest}","who":{who}}}')
+        return cls(asked.content, digest, f'{canonical.decode()[:-1]},"hash":"{digest}","asked_by":{who}}}')
 
 
 def take_in(asked: Sequence[Asked]) -> list[Outcome]:

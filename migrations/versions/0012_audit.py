@@ -9,7 +9,7 @@ down_revision = "0011"
 branch_labels = None
 depends_on = None
 
-ASKED_FOR = ("product_writes", "bulk_deletions", "imports")
+ASKED_FOR = ("product_writes", "bulk_deletions", "imports", "orders")
 
 
 def upgrade():

@@ -154,14 +154,22 @@ def test_mappings(client, written):
     assert told == [("create", None, first), ("update", first, second), ("delete", second, None)]
 
 
-def test_orders_are_written_down_by_the_statement_that_takes_them_in(client, written):
-    client.post("/api/v1/orders", json=order_body(7))
+def test_orders_keep_who_submitted_them_until_the_first_processor_writes_it_down(client, context, written):
+    from catalog.orders import service as orders
+
+    client.post("/api/v1/orders", json=order_body(7), headers={"X-Request-ID": "mine"})
     client.post("/api/v1/orders", json=order_body(7))  # the same one: nothing new
     client.post("/api/v1/orders/7/retry")
+    assert db.session.scalar(text("SELECT asked_by ->> 'request_id' FROM orders")) == "mine"
+    orders.process()
+    client.post("/api/v1/orders/7/retry")
+    orders.process()
+    assert db.session.scalar(text("SELECT count(asked_by) FROM orders")) == 0
+    assert db.session.scalar(text("SELECT request_id FROM audit_entries ORDER BY id LIMIT 1")) == "mine"
     kept = client.get("/api/v1/orders/7").json
     assert written() == [
-        ("create", "order", "7", None, {"hash": kept["hash"]}),
-        ("retry", "order", "7", None, None),
+        ("create", "order", "7", None, {"hash": kept["hash"]}),  # by the time when it was taken in
+        *[("retry", "order", "7", None, None)] * 2,
     ]
 
 
