@@ -67,6 +67,8 @@ def _bind_extensions(app: Flask) -> None:
 def _register_features(app: Flask) -> None:
     from catalog.api_docs.routes import blueprint as api_docs
     from catalog.api_docs.routes import short as short_docs
+    from catalog.audit.routes import blueprint as audit
+    from catalog.audit.routes import histories
     from catalog.commands.orders import orders as order_commands
     from catalog.commands.webhooks import webhooks as webhook_commands
     from catalog.graphql_api.routes import blueprint as graphql
@@ -87,6 +89,6 @@ def _register_features(app: Flask) -> None:
     app.cli.add_command(order_commands)
     api = openapi.Api(app)
     data = (products, shop, imports, mappings, orders, tasks)
-    for blueprint in (*data, webhooks, jobs, celery, graphql, transforms, health):
+    for blueprint in (*data, histories, webhooks, jobs, celery, graphql, transforms, audit, health):
         api.register_blueprint(blueprint)
     api.register_blueprint(tasks, name="python_tasks", url_prefix="/api/python/v1/tasks")

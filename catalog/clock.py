@@ -46,6 +46,8 @@ def sweeps() -> list[Sweep]:
     """Return everything that is swept: the visible list."""
     return [
         Sweep("catalog.cache.sweep", 0.5),
+        Sweep("catalog.idempotency.prune", 60),
+        Sweep("catalog.audit.partitions.sweep", 3600),
         Sweep("catalog.products.bulk_delete.sweep", 5),
         Sweep("catalog.products.writes.sweep", 2),
         Sweep("catalog.products.writes.prune", 60),

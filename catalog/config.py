@@ -91,6 +91,13 @@ SETTINGS = (
     Setting("JOB_TIMEOUT_SECONDS", "int", 3600, "longest background job", _at_least(1)),
     Setting("RESULT_TTL_SECONDS", "int", 3600, "how long a job's result is kept", _at_least(1)),
     Setting("RETENTION_DAYS", "int", 30, "how long uploads and import histories are kept", _at_least(1)),
+    Setting("AUDIT_RETENTION_MONTHS", "int", 13, "how many months of audit are kept before this one", _at_least(1)),
+    Setting(
+        "AUDIT_IMPORT_ROWS",
+        "bool",
+        False,
+        "true: imports and bulk deletions note each product in the audit, not only how they began and ended",
+    ),
     Setting(
         "ENCRYPTION_KEYS",
         "list",

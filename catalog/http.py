@@ -1,7 +1,9 @@
 """What all routes share: strict JSON bodies, errors by field, paging and entity tags."""
 
+import hashlib
 import json
 from collections.abc import Callable, Iterable
+from copy import deepcopy
 from decimal import Decimal
 from functools import wraps
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -14,7 +16,7 @@ from webargs import missing
 from webargs.flaskparser import FlaskParser
 from werkzeug.http import parse_etags
 
-from catalog import examples, openapi
+from catalog import examples, idempotency, openapi
 from catalog.cache import Copy
 from catalog.errors import BadRequest, TooLarge, UnsupportedMediaType, ValidationFailed, flatten
 
@@ -26,6 +28,7 @@ JSON_MAX_DEPTH = 32
 
 _BRACES_AS_BRACKETS = bytes.maketrans(b"{}", b"[]")
 _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+_RAW = "catalog.raw_body"
 
 
 def parse_json(raw: bytes) -> Any:
@@ -78,6 +81,26 @@ def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 _strict = json.JSONDecoder(parse_float=Decimal, parse_constant=_refuse_constant, object_pairs_hook=_without_doubles)
 
 
+def raw_body(req: Request) -> bytes:
+    """Return the body, read once, however often it is asked for; of one that is too large a byte too much."""
+    if _RAW not in req.environ:
+        # One byte more than allowed is enough to know, whatever Content-Length claims.
+        req.environ[_RAW] = req.stream.read(JSON_MAX_BYTES + 1)
+    return req.environ[_RAW]  # type: ignore[no-any-return]
+
+
+def json_fingerprint(*_: Any, **__: Any) -> bytes:
+    """Return what two requests share whose JSON is the same, in whatever order and with whatever space."""
+    raw = raw_body(request)
+    return fingerprint(parse_json(raw)) if raw else hashlib.sha256(raw).digest()
+
+
+def fingerprint(value: Any) -> bytes:
+    """Return the SHA-256 of a JSON value, whatever the order of its keys."""
+    written = json.dumps(value, sort_keys=True, separators=(",", ":"), default=lambda number: [str(number)])
+    return hashlib.sha256(written.encode()).digest()
+
+
 class Parser(FlaskParser):
     """Loads bodies and query strings through a schema; what is wrong raises our errors."""
 
@@ -89,8 +112,7 @@ class Parser(FlaskParser):
 
         Raises UnsupportedMediaType for a body of another type, BadRequest for one that is no JSON.
         """
-        # One byte more than allowed is enough to know, whatever Content-Length claims.
-        raw = req.stream.read(JSON_MAX_BYTES + 1)
+        raw = raw_body(req)
         if len(raw) < min(req.content_length or 0, JSON_MAX_BYTES):
             raise BadRequest("The body ended before its Content-Length.")
         if not raw and not req.is_json:
@@ -120,6 +142,7 @@ class Blueprint(flask_smorest.Blueprint):
     def __init__(self, *args: Any, needs_servers: bool = True, **kwargs: Any):
         super().__init__(*args, **kwargs)
         self._prepare_doc_cbks.append(lambda doc, *_, **__: openapi.complete(doc, needs_servers))
+        self._prepare_doc_cbks.append(lambda doc, info, **_: openapi.once(doc) if info.get("once") else doc)
 
     def arguments(self, schema: Any, *, location: str = "json", required: bool = True, **kwargs: Any) -> Any:
         """Load the body (or `location`) through a schema; the example is made from it where none is given."""
@@ -137,6 +160,24 @@ class Blueprint(flask_smorest.Blueprint):
         """Document another answer; the example is made from the schema where none is given."""
         example = _example(schema, example)
         return super().alt_response(status_code, *args, schema=schema, example=example, **kwargs)
+
+    def once(
+        self,
+        fingerprint: Callable[..., bytes | None] = json_fingerprint,
+        keeps: Callable[[Response], bool] | None = None,
+        *,
+        is_sealed: bool = False,
+    ) -> Any:
+        """Take an `Idempotency-Key`; to be the decorator right above `response()`. See `idempotency.Terms`."""
+        given = {"keeps": keeps} if keeps else {}
+        terms = idempotency.Terms(fingerprint, is_sealed=is_sealed, **given)
+
+        def decorate(view: Any) -> Any:
+            wrapper: Any = idempotency.once(view, terms)
+            wrapper._apidoc = {**deepcopy(getattr(view, "_apidoc", {})), "once": True}
+            return wrapper
+
+        return decorate
 
     def problem(self, status: int, description: str) -> Any:
         """Document that an operation can end with this HTTP status."""

@@ -134,5 +134,30 @@ def complete(operation: dict[str, Any], needs_servers: bool) -> dict[str, Any]:
     return operation
 
 
-def _header(name: str, description: str) -> dict[str, Any]:
-    return {"in": "header", "name": name, "description": description, "schema": {"type": "string"}}
+_KEY = {"minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$", "example": "7d9c3f0e-51b7-4c43-9f0a-4c1a6f1f2b11"}
+_ONCE = {
+    409: "A request with this `Idempotency-Key` is being answered just now",
+    422: "This `Idempotency-Key` came with another content before",
+}
+_REPLAYED = {"Idempotent-Replayed": {"description": "`true`: kept from the first time", "schema": {"type": "string"}}}
+
+
+def once(operation: dict[str, Any]) -> dict[str, Any]:
+    """Return an operation with what an `Idempotency-Key` adds to it."""
+    operation["parameters"].append(
+        _header("Idempotency-Key", "Makes it safe to repeat the request for 24 hours: it is carried out once", **_KEY)
+    )
+    answers = operation["responses"]
+    for status, description in _ONCE.items():
+        there = answers.get(status, {}).get("description")
+        content = {PROBLEM: {"schema": ProblemSchema, "example": problem_example(status, description)}}
+        answers[status] = {"content": content, **answers.get(status, {})}
+        answers[status]["description"] = f"{there}; or: {description.lower()}" if there else description
+    for status in {200, 201, 202} & set(answers):
+        answers[status].setdefault("headers", {}).update(_REPLAYED)
+    operation["responses"] = dict(sorted(answers.items()))
+    return operation
+
+
+def _header(name: str, description: str, **schema: Any) -> dict[str, Any]:
+    return {"in": "header", "name": name, "description": description, "schema": {"type": "string", **schema}}

@@ -3,14 +3,16 @@
 from decimal import Decimal
 from typing import Any
 
-from flask import current_app
+from flask import Response, current_app
 from graphql import DocumentNode, OperationDefinitionNode, OperationType, get_operation_ast
 
+from catalog import idempotency
 from catalog.errors import BadRequest, MethodNotAllowed
 from catalog.graphql_api import limits
 from catalog.graphql_api.documents import Invalid, prepared
 from catalog.graphql_api.errors import Refused, answered
 from catalog.graphql_api.schema import schema
+from catalog.http import fingerprint
 
 Body = dict[str, Any]
 
@@ -32,7 +34,32 @@ def execute(asked: dict[str, Any], *, reads_only: bool = False) -> Body:
         return {"errors": [answered(error) for error in invalid.errors]}
     if reads_only and operation.operation is not OperationType.QUERY:
         raise MethodNotAllowed("A mutation must be sent with POST.", Allow="POST")
-    return _run(asked, document, variables)
+    body = _run(asked, document, variables)
+    if (
+        body.get("data")
+        and "errors" in body
+        and operation.operation is OperationType.MUTATION
+        and idempotency.was_asked()
+    ):
+        body["data"] = None  # for all of it is undone
+    return body
+
+
+def fingerprint_of_mutation(asked: dict[str, Any]) -> bytes | None:
+    """Return what two mutations share that are the same; None for what changes nothing, or cannot be run."""
+    try:
+        document = prepared(asked["query"], current_app.config["GRAPHQL_INTROSPECTION"])
+    except Invalid:
+        return None
+    operation = get_operation_ast(document, asked.get("operation_name"))
+    if operation is None or operation.operation is not OperationType.MUTATION:
+        return None
+    return fingerprint([asked["query"], asked.get("variables"), asked.get("operation_name")])
+
+
+def is_whole(response: Response) -> bool:
+    """Tell whether an answer has no errors."""
+    return "errors" not in response.get_json()
 
 
 def _operation(document: DocumentNode, name: str | None) -> OperationDefinitionNode:

@@ -5,7 +5,7 @@ from typing import Any
 from flask import Response, json, request
 
 from catalog.errors import BadRequest
-from catalog.graphql_api.execution import Body, execute
+from catalog.graphql_api.execution import Body, execute, fingerprint_of_mutation, is_whole
 from catalog.graphql_api.schemas import AnswerSchema, GetSchema, RequestSchema
 from catalog.http import Blueprint
 from catalog.pages import page
@@ -26,6 +26,7 @@ _ANSWER = {"data": {"allProducts": [{"title": "Desk lamp", "price": 39.9}]}}
 
 @blueprint.post("")
 @blueprint.arguments(RequestSchema)
+@blueprint.once(fingerprint_of_mutation, keeps=is_whole)
 @blueprint.response(200, AnswerSchema, example=_ANSWER)
 @blueprint.alt_response(200, schema=AnswerSchema, content_type=GRAPHQL_JSON, example=_ANSWER)
 @blueprint.problem(400, "It holds no operation")

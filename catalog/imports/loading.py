@@ -138,12 +138,12 @@ class Loader:
         self.lease.check()
         first, last = (number - 1) * CHUNK_ROWS + 1, min(number * CHUNK_ROWS, self.rows)
         parameters = {"id": self.lease.id, "first": first, "last": last}
-        if self.plan.told:
+        if self.plan.is_noted:
             telling.note_changes(connection)
         for statement in self._statements:
             result = connection.execute(statement, parameters).one()
-        if self.plan.told:
-            telling.tell_changes(connection)
+        if self.plan.is_noted:
+            telling.tell_changes(connection, self.plan.told, self.plan.audited_for)
         created, updated, rejected = result
         counts = Counts(created, updated, last - first + 1 - created - updated - rejected, rejected)
         self._note_chunk(connection, number, counts)

@@ -25,6 +25,7 @@ def list_mappings() -> Any:
 
 @blueprint.post("/mappings")
 @blueprint.arguments(schemas.MappingCreateSchema)
+@blueprint.once()
 @blueprint.response(201, schemas.MappingSchema)
 @blueprint.problem(400, "A wrong mapping, by column")
 @blueprint.problem(409, "The name is taken")

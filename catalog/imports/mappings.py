@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 
+from catalog.audit import service as audit
 from catalog.database import transaction
 from catalog.errors import Conflict, NotFound, ValidationFailed, field_error
 from catalog.extensions import db
@@ -63,7 +64,9 @@ def create(name: str, document: mapping.Document) -> ImportMapping:
         if session.scalar(statement.returning(ImportMapping.name)) is None:
             taken = field_error("name", "There is a mapping of this name.", "taken")
             raise Conflict("There is a mapping of this name.", errors=[taken])
-        return get(name)
+        kept = get(name)
+        audit.record("create", "mapping", name, after={"mapping": kept.mapping})
+        return kept
 
 
 def update(name: str, document: mapping.Document) -> ImportMapping:
@@ -71,15 +74,20 @@ def update(name: str, document: mapping.Document) -> ImportMapping:
     checked = mapping.checked(document)
     with transaction() as session:
         kept = _locked(name)
+        before = {"mapping": kept.mapping}
         kept.mapping, kept.updated_at = checked, func.clock_timestamp()
         session.flush()
+        audit.record("update", "mapping", name, before, {"mapping": checked})
         return kept
 
 
 def delete(name: str) -> None:
     """Forget a kept mapping; imports already submitted keep theirs. Raises NotFound."""
     with transaction() as session:
-        session.delete(_locked(name))
+        kept = _locked(name)
+        session.delete(kept)
+        session.flush()
+        audit.record("delete", "mapping", name, before={"mapping": kept.mapping})
 
 
 def suggest(header: Sequence[str]) -> dict[str, Any]:

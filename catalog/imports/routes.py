@@ -7,7 +7,7 @@ from flask import Response, request, url_for
 
 from catalog.http import Blueprint
 from catalog.imports import answers, schemas, service
-from catalog.imports.upload import received
+from catalog.imports.upload import Upload, receiving
 from catalog.openapi import LOCATION
 
 blueprint = Blueprint("imports", __name__, url_prefix="/api/v1", description="Imports of product files.")
@@ -41,18 +41,19 @@ _REJECTED = "_line,_field,_error,sku,name,price\n3,price,Not a valid number.,LAM
 
 @blueprint.post("/products/upload")
 @blueprint.doc(requestBody={"required": True, "content": {"multipart/form-data": _UPLOAD}})
+@receiving(schemas.UploadOptionsSchema())
+@blueprint.once(Upload.fingerprint)
 @blueprint.response(202, answers.ImportSubmittedSchema, headers=LOCATION)
 @blueprint.problem(400, "A wrong option, or a file that can be seen to be wrong at once")
 @blueprint.problem(413, "The file is too large")
 @blueprint.problem(415, "Not a CSV, TSV, JSON Lines or Excel file")
 @blueprint.problem(507, "No room for the file")
-def upload_products() -> Any:
+def upload_products(upload: Upload) -> Any:
     """Import a product file
 
     In the background; the answer names where to watch it.
     """
-    with received(schemas.UploadOptionsSchema()) as upload:
-        imported = service.submit(upload)
+    imported = service.submit(upload)
     return imported, 202, {"Location": url_for("imports.get_status", import_id=imported.id)}
 
 
@@ -124,6 +125,7 @@ def cancel_import(import_id: uuid.UUID) -> Any:
 
 
 @blueprint.post("/imports/<uuid:import_id>/commit")
+@blueprint.once()
 @blueprint.response(202, answers.ImportSchema)
 @blueprint.problem(404, "No such import")
 @blueprint.problem(409, "No finished dry run, committed already, or what it staged is gone (after 24 hours)")

@@ -8,6 +8,7 @@ import psycopg2
 from sqlalchemy import Connection, select, text
 from sqlalchemy.exc import DBAPIError
 
+from catalog.audit import service as audit
 from catalog.errors import CatalogError
 from catalog.imports import dry_run, mapping, reader, sources, staging, storage, telling
 from catalog.imports.lease import Cancelled, Lease, LeaseLost, prove
@@ -80,7 +81,7 @@ def _carry_out(lease: Lease, settings: dict[str, Any]) -> tuple[str, str | None]
     imported = _read(lease)
     if imported.total_rows == 0:
         return "failed", "The file has a header and no rows."
-    return _load(lease, imported, header, settings["IMPORT_LOADERS"])
+    return _load(lease, imported, header, settings)
 
 
 def _stage(lease: Lease, imported: Any, settings: dict[str, Any]) -> reader.Header:
@@ -102,11 +103,12 @@ def _stage(lease: Lease, imported: Any, settings: dict[str, Any]) -> reader.Head
     return header
 
 
-def _load(lease: Lease, imported: Any, header: reader.Header, connections: int) -> tuple[str, str | None]:
+def _load(lease: Lease, imported: Any, header: reader.Header, settings: dict[str, Any]) -> tuple[str, str | None]:
     options = imported.options
     columns = tuple(name for name in header.places if name != "sku")
     keep, told = options["empty"] == "keep", telling.level(options) == "per_product"
-    plan = Plan(staging.table_name(lease.id), columns, options["mode"], keep, told)
+    audited_for = imported.asked_by or audit.who() if settings["AUDIT_IMPORT_ROWS"] else None
+    plan = Plan(staging.table_name(lease.id), columns, options["mode"], keep, told, audited_for)
     if is_rehearsal(imported):
         dry_run.carry_out(lease, plan)
         return "completed", None
@@ -114,7 +116,7 @@ def _load(lease: Lease, imported: Any, header: reader.Header, connections: int) 
         dry_run.note_changes(lease, plan)
     loader = Loader(lease, plan, imported.staged_rows or 0)
     if options["on_error"] == "skip":
-        loader.apply(connections)
+        loader.apply(settings["IMPORT_LOADERS"])
         return "completed", None
     if not imported.rejected:
         try:

@@ -8,6 +8,7 @@ from flask import Flask, current_app
 from sqlalchemy import Engine, func, select
 
 from catalog import jobqueue, streams
+from catalog.audit import service as audit
 from catalog.database import transaction
 from catalog.errors import Conflict, NotFound
 from catalog.extensions import db
@@ -53,9 +54,12 @@ def submit(upload: Upload) -> Import:
             options=options,
             header=header.names,
             ignored_columns=header.ignored,
+            asked_by=audit.who(),
         )
         session.add(imported)
         session.flush()
+        submitted = {"filename": upload.filename, "size": upload.size, "options": options}
+        audit.record("create", "import", imported.id, after=submitted)
         storage.keep(upload.path, imported.id)
         jobqueue.enqueue(sweeping.JOB, str(imported.id), queue_name="imports")
         return imported
@@ -147,6 +151,7 @@ def cancel(import_id: uuid.UUID) -> Import:
         if imported.ended:
             raise Conflict(f"The import has ended already: it is {imported.state}.")
         imported.cancel_requested = True
+        audit.record("cancel", "import", import_id)
         if imported.state == "pending":
             imported.state, imported.finished_at = "cancelled", func.clock_timestamp()
             session.flush()
@@ -165,6 +170,8 @@ def carry_out(import_id: uuid.UUID) -> Import:
         if imported is None:
             raise NotFound("There is no such import.")
         dry_run.reopen(session, imported)
+        imported.asked_by = audit.who()
+        audit.record("commit", "import", import_id)
         telling.started(session.connection(), imported, imported.total_rows)
         jobqueue.enqueue(sweeping.JOB, str(imported.id), queue_name="imports")
         return imported

@@ -7,6 +7,7 @@ parameters `first` and `last`, the positions in the import's table, and `id`, th
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from catalog.audit import service as audit
 from catalog.imports.telling import NOTING
 
 _DEFAULTS = {"active": "true", "stock_quantity": "0"}  # columns that are never null
@@ -27,7 +28,13 @@ class Plan:
     columns: tuple[str, ...]  # without sku
     mode: str
     keep: bool  # an empty cell keeps what there is
-    told: bool = False  # every change is noted for the webhooks
+    told: bool = False  # the webhooks hear of every change
+    audited_for: audit.Who | None = None  # who asked, where the audit hears of every change
+
+    @property
+    def is_noted(self) -> bool:
+        """Whether the statements note every change."""
+        return self.told or self.audited_for is not None
 
     def statements(self) -> list[str]:
         """Return the statements that apply a chunk, in order; the last one returns the counts."""
@@ -130,12 +137,12 @@ def _update_only(plan: Plan) -> list[str]:
 
 
 def _noting(plan: Plan) -> str:
-    return f", {NOTING}" if plan.told else ""
+    return f", {NOTING}" if plan.is_noted else ""
 
 
 def _noted(plan: Plan, changes: str) -> str:
     """The part of a statement that keeps what its part `changes` returned."""
-    return f", noted AS (INSERT INTO import_changes SELECT before, after FROM {changes})" if plan.told else ""
+    return f", noted AS (INSERT INTO import_changes SELECT before, after FROM {changes})" if plan.is_noted else ""
 
 
 def _refuse(plan: Plan, condition: str) -> str:

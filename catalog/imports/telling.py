@@ -1,14 +1,16 @@
-"""What webhooks are told of an import, in the transactions of the import itself: its option `events` says how much.
+"""What webhooks and the audit are told of an import, in the transactions of the import itself.
 
-`summary` tells of the start and the end, `per_product` of every product that was created or changed too, `none` of
-nothing. The changes of a chunk are noted by the statement that makes them and become events in one statement each.
+For webhooks its option `events` says how much: `summary` tells of the start and the end, `per_product` of every product
+that was created or changed too, `none` of nothing. For the audit the setting AUDIT_IMPORT_ROWS does. The changes of a
+chunk are noted by the statement that makes them, and become events or entries in one statement each.
 """
 
 from typing import Any
 
 from sqlalchemy import Connection, text
 
-from catalog.imports.models import is_rehearsal
+from catalog.audit import service as audit
+from catalog.imports.models import COUNTERS, is_rehearsal
 from catalog.imports.schemas import LEVELS
 from catalog.products import service as products
 from catalog.webhooks import service as webhooks
@@ -40,6 +42,10 @@ def started(connection: Connection, imported: Any, total_rows: int) -> None:
 
 def ended(connection: Any, imported: Any) -> None:
     """Tell how an import ended; one that was cancelled has failed, in the words of the error."""
+    summary = {"state": imported.state, "error": imported.error, "dry_run": is_rehearsal(imported)}
+    counted = {name: getattr(imported, name) for name in ("total_rows", *COUNTERS)}
+    finished = audit.Entry("finish", "import", imported.id, after={**summary, **counted})
+    audit.record_in(connection, [finished], imported.asked_by)
     if level(imported.options) == "none" or is_rehearsal(imported):
         return
     if imported.state == "completed":
@@ -51,13 +57,19 @@ def ended(connection: Any, imported: Any) -> None:
         webhooks.publish_in(connection, "import.failed", {"task_id": imported.id, "error": error})
 
 
+_NOTED = "SELECT after ->> 'id' AS entity_id, before, after FROM import_changes"
+
+
 def note_changes(connection: Connection) -> None:
     """Make room for the notes of a chunk."""
     connection.execute(text(_NOTES))
 
 
-def tell_changes(connection: Connection) -> None:
-    """Make events of what a chunk noted, and forget the notes."""
-    webhooks.publish_rows(connection, "product.created", _CREATED, {})
-    webhooks.publish_rows(connection, "product.updated", _UPDATED, {})
+def tell_changes(connection: Connection, told: bool, audited_for: audit.Who | None) -> None:
+    """Make events and audit entries of what a chunk noted, as far as they are wanted, and forget the notes."""
+    if told:
+        webhooks.publish_rows(connection, "product.created", _CREATED, {})
+        webhooks.publish_rows(connection, "product.updated", _UPDATED, {})
+    if audited_for is not None:
+        audit.record_rows(connection, "product", _NOTED, {}, audited_for)
     connection.execute(text("TRUNCATE import_changes"))

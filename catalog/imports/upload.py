@@ -1,8 +1,10 @@
 """Receiving a file over HTTP: streamed to where it will lie, never held in memory, gone again if refused."""
 
-from collections.abc import Iterator
+import hashlib
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import wraps
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
@@ -12,6 +14,7 @@ from werkzeug.datastructures import FileStorage, MultiDict
 from werkzeug.formparser import FormDataParser
 
 from catalog.errors import BadRequest, TooLarge, UnsupportedMediaType, ValidationFailed, field_error, flatten
+from catalog.http import fingerprint
 from catalog.imports import storage
 
 MAX_FORM_BYTES = 500_000  # also has to hold what werkzeug reads at once
@@ -26,6 +29,26 @@ class Upload:
     filename: str
     size: int
     options: dict[str, Any]
+
+    def fingerprint(self) -> bytes:
+        """Return what two uploads share whose bytes, name and options are the same."""
+        with self.path.open("rb") as file:
+            content = hashlib.file_digest(file, "sha256").hexdigest()
+        return fingerprint([content, self.filename, self.options])
+
+
+def receiving(schema: ma.Schema) -> Callable[[Callable[..., Any]], Callable[[], Any]]:
+    """Decorate a view that takes an Upload: before it begins, the file has come in and the options are checked."""
+
+    def decorate(view: Callable[..., Any]) -> Callable[[], Any]:
+        @wraps(view)
+        def wrapper() -> Any:
+            with received(schema) as upload:
+                return view(upload)
+
+        return wrapper
+
+    return decorate
 
 
 @contextmanager

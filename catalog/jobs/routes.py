@@ -42,6 +42,7 @@ def list_jobs(query: dict[str, Any]) -> Any:
 @celery.post("/test")
 @jobs.post("/test")
 @jobs.arguments(schemas.TestJobSchema, required=False)
+@jobs.once()
 @jobs.response(202, schemas.SubmittedJobSchema, headers=LOCATION)
 @jobs.problem(503, "The queue does not answer")
 def submit_test_job(wanted: dict[str, Any]) -> Any:
@@ -84,6 +85,7 @@ def cancel_job(job_id: uuid.UUID) -> Any:
 
 @celery.post("/task/<uuid:job_id>/retry")
 @jobs.post("/<uuid:job_id>/retry")
+@jobs.once()
 @jobs.response(202, schemas.JobWithResultSchema)
 @jobs.problem(404, "No such job")
 @jobs.problem(409, "It did not fail")

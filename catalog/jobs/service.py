@@ -18,6 +18,7 @@ from rq.serializers import JSONSerializer
 from rq.utils import now, utcformat
 
 from catalog import jobqueue
+from catalog.audit import service as audit
 from catalog.errors import Conflict, NotFound, Unavailable
 from catalog.jobs import records, rows, trial, views, workers
 
@@ -103,8 +104,10 @@ def _cancel_job(job_id: str) -> None:
     row = views.row_of(job)
     if row is not None:
         row.kind.cancel(row.id)
-    elif not _cancel_waiting(job):
-        _stop(job.id)
+    else:
+        if not _cancel_waiting(job):
+            _stop(job.id)
+        audit.record("cancel", "job", job.id)
 
 
 def _cancel_waiting(job: Job) -> bool:
@@ -144,6 +147,7 @@ def retry(job_id: str) -> views.Shown:
         if row is not None and row.progress.state in views.ENDED:
             raise Conflict(f"What the job stands for has ended: it is {row.progress.state}.")
         _requeue(job.id)
+    audit.record("retry", "job", job_id)
     return get(job_id)
 
 

@@ -30,6 +30,7 @@ log = logging.getLogger("catalog.request")
 
 PATH = "/api/v1/orders"
 RING_SECONDS = 0.02
+ANONYMOUS = "anonymous"
 
 Kept = tuple[str, datetime] | None  # the hash, and when it was kept; None where there is an order with this id
 
@@ -40,7 +41,7 @@ class HotIntake:
     def __init__(self, app: Flask):
         self._app = app
         self._inner: hotpath.Wsgi = app.wsgi_app
-        self._together: intake.Together[Kept] = intake.Together(self._keep)
+        self._together: intake.Together[intake.Asked, Kept] = intake.Together(self._keep)
         self._connection: Connection | None = None
         self._ringer = Ringer(app)
 
@@ -51,14 +52,15 @@ class HotIntake:
         started = time.perf_counter()
         raw = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
         order = _read(raw) if len(raw) == int(environ["CONTENT_LENGTH"]) else None
-        kept = self._together.submit(order) if order else None
+        request_id = hotpath.request_id(environ)
+        kept = self._together.submit(intake.Asked(order, _who(environ, request_id))) if order else None
         if order is None or kept is None or isinstance(kept, Exception):
             return self._inner({**environ, "wsgi.input": io.BytesIO(raw)}, start_response)
-        return _answer(order, *kept, started, environ, start_response)
+        return _answer(order, *kept, started, request_id, start_response)
 
-    def _keep(self, contents: Sequence[Content]) -> list[Kept]:
+    def _keep(self, asked: Sequence[intake.Asked]) -> list[Kept]:
         """Insert orders, durably when it returns."""
-        orders = [intake.Given.of(each) for each in contents]
+        orders = [intake.Given.of(each) for each in asked]
         given = intake.firsts(orders)
         inserted = dict(self._insert(intake.rows(given)))
         self._ringer.ring()
@@ -141,6 +143,12 @@ def _is_plain(environ: hotpath.Environ) -> bool:
     )
 
 
+def _who(environ: hotpath.Environ, request_id: str) -> dict[str, str | None]:
+    """Return who submits, as `audit.service.who()` does where Flask answers."""
+    address = environ.get("REMOTE_ADDR")
+    return {"id": ANONYMOUS, "name": ANONYMOUS, "address": address, "request_id": request_id}
+
+
 def _read(raw: bytes) -> Content | None:
     try:
         return certain(parse_json(raw))
@@ -149,7 +157,7 @@ def _read(raw: bytes) -> Content | None:
 
 
 def _answer(
-    order: Content, own: str, created_at: datetime, started: float, environ: hotpath.Environ, start_response: Any
+    order: Content, own: str, created_at: datetime, started: float, request_id: str, start_response: Any
 ) -> list[bytes]:
     body = _shown(order, own, created_at)
     start_response(
@@ -158,7 +166,7 @@ def _answer(
             ("Content-Type", "application/json"),
             ("Content-Length", str(len(body))),
             ("Location", f"{PATH}/{order['id']}"),
-            ("X-Request-ID", hotpath.request_id(environ)),
+            ("X-Request-ID", request_id),
         ],
     )
     metrics.count_request("POST", PATH, 202, time.perf_counter() - started)

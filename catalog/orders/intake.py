@@ -5,16 +5,18 @@ flush of the disk, for all of them.
 """
 
 import hashlib
+import json
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
+from catalog.audit import service as audit
 from catalog.database import after_commit, transaction
 from catalog.errors import Conflict
 from catalog.orders import bell, content
@@ -22,14 +24,22 @@ from catalog.orders.content import Content
 from catalog.orders.models import QUEUED, Order
 
 Outcome = Order | Exception
+S = TypeVar("S")
 T = TypeVar("T")
 
 INSERT = """
-    INSERT INTO orders (id, customer, items, submitted_at, hash)
-    SELECT id, customer, items, submitted_at, hash FROM jsonb_to_recordset(CAST(%(rows)s AS jsonb))
-        AS row (id bigint, customer text, items jsonb, submitted_at timestamptz, hash text)
+    INSERT INTO orders (id, customer, items, submitted_at, hash, asked_by)
+    SELECT id, customer, items, submitted_at, hash, asked_by FROM jsonb_to_recordset(CAST(%(rows)s AS jsonb))
+        AS row (id bigint, customer text, items jsonb, submitted_at timestamptz, hash text, asked_by jsonb)
     ON CONFLICT (id) DO NOTHING RETURNING id, created_at
 """
+
+
+class Asked(NamedTuple):
+    """An order as it was read, and who submits it."""
+
+    content: Content
+    who: audit.Who
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,39 +51,40 @@ class Given:
     row: str
 
     @classmethod
-    def of(cls, order: Content) -> "Given":
+    def of(cls, asked: Asked) -> "Given":
         """Return an order with what is made of it once."""
-        canonical = content.canonical(order)
+        canonical = content.canonical(asked.content)
         digest = hashlib.sha256(canonical).hexdigest()
-        return cls(order, digest, f'{canonical.decode()[:-1]},"hash":"{digest}"}}')
+        who = json.dumps(asked.who)
+        return cls(asked.content, digest, f'{canonical.decode()[:-1]},"hash":"{digest}","asked_by":{who}}}')
 
 
-def take_in(contents: Sequence[Content]) -> list[Outcome]:
+def take_in(asked: Sequence[Asked]) -> list[Outcome]:
     """Keep the orders that are not kept yet, in one transaction, and ring for them after its commit.
 
     Returns for each the order that is kept, or the Conflict with the one that is.
     """
-    orders = [Given.of(each) for each in contents]
+    orders = [Given.of(each) for each in asked]
     with transaction() as session:
         new = _insert(session, orders)
-        others = [each["id"] for each in contents if each["id"] not in new]
+        others = [each.content["id"] for each in orders if each.content["id"] not in new]
         known = {**(_kept(session, others) if others else {}), **new}
         if new:
             after_commit(bell.ring)
     return [_outcome(order, known[order.content["id"]]) for order in orders]
 
 
-def take_in_each(contents: Sequence[Content]) -> list[Outcome]:
+def take_in_each(asked: Sequence[Asked]) -> list[Outcome]:
     """The same, but an order that makes it fail does so alone; returns its error in place of the order.
 
     Raises what PostgreSQL raises when it does not answer: then nothing is kept.
     """
     try:
-        return take_in(contents)
+        return take_in(asked)
     except (OperationalError, PoolTimeout):
         raise
     except Exception as error:
-        return [error] if len(contents) == 1 else [take_in_each([each])[0] for each in contents]
+        return [error] if len(asked) == 1 else [take_in_each([each])[0] for each in asked]
 
 
 def firsts(orders: Sequence[Given]) -> dict[int, Given]:
@@ -110,23 +121,23 @@ def _outcome(given: Given, kept: Order) -> Outcome:
 
 
 @dataclass
-class _Waiting(Generic[T]):
-    content: Content
+class _Waiting(Generic[S, T]):
+    order: S
     outcomes: list[T | Exception] = field(default_factory=list)
 
 
-class Together(Generic[T]):
+class Together(Generic[S, T]):
     """Hands what several threads submit at the same time to one call: the first to get its turn takes all along."""
 
-    def __init__(self, call: Callable[[Sequence[Content]], Sequence[T]]):
+    def __init__(self, call: Callable[[Sequence[S]], Sequence[T]]):
         self._call = call
         self._changed = threading.Condition()
         self._calling = False
-        self._waiting: list[_Waiting[T]] = []
+        self._waiting: list[_Waiting[S, T]] = []
 
-    def submit(self, order: Content) -> T | Exception:
+    def submit(self, order: S) -> T | Exception:
         """Return the outcome of one order, which is an exception where the call as a whole fails."""
-        mine: _Waiting[T] = _Waiting(order)
+        mine: _Waiting[S, T] = _Waiting(order)
         with self._changed:
             self._waiting.append(mine)
             while self._calling and not mine.outcomes:
@@ -137,10 +148,10 @@ class Together(Generic[T]):
         self._take_turn(batch)
         return mine.outcomes[0]
 
-    def _take_turn(self, batch: Sequence[_Waiting[T]]) -> None:
+    def _take_turn(self, batch: Sequence[_Waiting[S, T]]) -> None:
         outcomes: Sequence[T | Exception] = []
         try:
-            outcomes = self._call([each.content for each in batch])
+            outcomes = self._call([each.order for each in batch])
         except Exception as error:  # raised for each where it was submitted
             outcomes = [error] * len(batch)
         finally:  # whatever ends this thread, the others are not left waiting

@@ -59,7 +59,8 @@ class Order(Base):
     """One order. `id` is the client's and identifies it; `number` is ours, in the order of arrival.
 
     `due_at` is when a processor may take it: at once, after a pause, or when the lease of the one at work has run
-    out; NULL when nothing is left to do. `queued_at` is when it was submitted, or retried by hand.
+    out; NULL when nothing is left to do. `queued_at` is when it was submitted, or retried by hand. `asked_by` is who
+    submitted it, until the first processor has written that into the audit.
     """
 
     __tablename__ = "orders"
@@ -76,6 +77,7 @@ class Order(Base):
     attempts: Mapped[int] = mapped_column(Integer, server_default=text("0"))
     due_at: Mapped[datetime | None] = mapped_column(TIME, server_default=func.now())
     lease_token: Mapped[uuid.UUID | None] = mapped_column(Uuid)
+    asked_by: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     queued_at: Mapped[datetime] = mapped_column(TIME, server_default=func.now())
     created_at: Mapped[datetime] = mapped_column(TIME, server_default=func.now())
     processed_at: Mapped[datetime | None] = mapped_column(TIME)

@@ -16,6 +16,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
+from catalog.audit import service as audit
 from catalog.database import transaction
 from catalog.orders import enrichment
 from catalog.orders.models import FAILED, PROCESSED, Order
@@ -33,13 +34,17 @@ EVENTS = {PROCESSED: "order.processed", FAILED: "order.failed"}
 
 _shown = OrderSchema()
 
-_CLAIM = text("""
+_NOTED = """
+    SELECT asked_by AS who, 'create' AS action, 'order' AS entity, CAST(id AS text) AS entity_id, created_at,
+        CAST(NULL AS jsonb) AS before, jsonb_build_object('hash', hash) AS after
+    FROM due WHERE asked_by IS NOT NULL"""
+_CLAIM = text(f"""
     WITH due AS MATERIALIZED (
-        SELECT id FROM orders WHERE due_at <= clock_timestamp()
+        SELECT id, hash, created_at, asked_by FROM orders WHERE due_at <= clock_timestamp()
         ORDER BY due_at LIMIT :batch FOR UPDATE SKIP LOCKED
-    )
+    ), noted AS ({audit.inserting(_NOTED, at="created_at")})
     UPDATE orders SET status = 'processing', lease_token = :token, attempts = attempts + 1,
-        due_at = clock_timestamp() + make_interval(secs => :lease)
+        due_at = clock_timestamp() + make_interval(secs => :lease), asked_by = NULL
     FROM due WHERE orders.id = due.id RETURNING orders.*
 """)
 _HOLD = text("SELECT id FROM orders WHERE id = ANY(:ids) AND lease_token = :token ORDER BY id FOR UPDATE")

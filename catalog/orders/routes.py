@@ -24,6 +24,7 @@ def list_orders(query: dict[str, Any]) -> Any:
 
 @blueprint.post("")
 @blueprint.arguments(schemas.OrderSubmitSchema, example=schemas.EXAMPLE)
+@blueprint.once()
 @blueprint.response(202, schemas.OrderSchema, example=schemas.QUEUED_EXAMPLE)
 @blueprint.problem(400, "A field breaks a rule; it is named like `items.3.quantity`")
 @blueprint.problem(409, "An order with this id and other content is kept; the differences are named")
@@ -49,6 +50,7 @@ def get_order(order_id: int) -> Any:
 
 
 @blueprint.post("/<int:order_id>/retry")
+@blueprint.once()
 @blueprint.response(202, schemas.OrderSchema, example=schemas.QUEUED_EXAMPLE)
 @blueprint.problem(404, "No such order")
 @blueprint.problem(409, "It is processed, or being processed")

@@ -5,6 +5,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, func, select, text
 
+from catalog.audit import service as audit
 from catalog.database import after_commit, in_transaction, transaction
 from catalog.errors import Conflict, NotFound
 from catalog.extensions import db
@@ -22,7 +23,8 @@ def submit(order: Content) -> Order:
 
     Raises Conflict, which names the differences, where an order with this id and other content is kept.
     """
-    (outcome,) = intake.take_in_each([order]) if in_transaction() else [intake.together.submit(order)]
+    asked = intake.Asked(order, audit.who())
+    (outcome,) = intake.take_in_each([asked]) if in_transaction() else [intake.together.submit(asked)]
     if isinstance(outcome, Exception):
         raise outcome
     return outcome
@@ -30,7 +32,8 @@ def submit(order: Content) -> Order:
 
 def submit_many(orders: Sequence[Content]) -> list[Order | Exception]:
     """Keep orders in one transaction; return each as it is kept, or why it cannot be: a Conflict, say."""
-    return intake.take_in_each(orders)
+    by = audit.who()
+    return intake.take_in_each([intake.Asked(order, by) for order in orders])
 
 
 def get(order_id: int) -> Order:
@@ -69,6 +72,7 @@ def retry(order_id: int) -> Order:
         order.status, order.attempts, order.error = QUEUED, 0, None
         order.due_at = order.queued_at = func.clock_timestamp()  # type: ignore[assignment]
         session.flush()
+        audit.record("retry", "order", order.id)
         after_commit(bell.ring)
         return order
 

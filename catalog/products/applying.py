@@ -15,6 +15,7 @@ from sqlalchemy import Select, func, select, text
 from sqlalchemy.orm import aliased
 
 from catalog import jobqueue
+from catalog.audit import service as audit
 from catalog.database import transaction
 from catalog.errors import CatalogError, as_catalog_error
 from catalog.products import service, writes
@@ -112,10 +113,11 @@ def _settle(write: ProductWrite) -> None:
 
 def _make(write: ProductWrite) -> None:
     fields = {name: _exact(value) for name, value in write.fields.items()}
-    if write.kind == "create":
-        service.create({"id": write.product_id, **fields})
-    else:
-        service.update(write.product_id, fields)
+    with audit.acting_as(write.asked_by):
+        if write.kind == "create":
+            service.create({"id": write.product_id, **fields})
+        else:
+            service.update(write.product_id, fields)
 
 
 def _exact(value: Any) -> Any:

@@ -13,8 +13,9 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
+from catalog.audit import service as audit
 from catalog.cache import invalidate
-from catalog.database import in_transaction, transaction
+from catalog.database import transaction
 from catalog.errors import FieldError, field_error, flatten
 from catalog.products import events
 from catalog.products.bulk_schemas import ProductBulkItemSchema
@@ -69,11 +70,11 @@ def _written(rows: list[dict[str, Any]]) -> dict[int, Result]:
     """Write the rows, again where others were in the way, and return their results by index."""
     for tries_left in reversed(range(TRIES)):
         try:
-            with transaction() as session:
+            with transaction() as session, session.begin_nested():  # of a transaction that goes on
                 return _write(session, rows)
         except DBAPIError as error:
             passing = getattr(error.orig, "pgcode", None) in _WORTH_A_RETRY
-            if not passing or not tries_left or in_transaction():
+            if not passing or not tries_left:
                 raise
     raise AssertionError("unreachable")
 
@@ -95,6 +96,11 @@ def _tell(session: Session, written: list[Any]) -> None:
     for name, data in (("product.created", created), ("product.updated", updated)):
         if data:
             webhooks.publish_rows(session, name, _EACH, {"data": json.dumps(data)})
+    audit.record_each([_entry(row["before"], row["after"]) for row in written])
+
+
+def _entry(before: dict[str, Any] | None, after: dict[str, Any]) -> audit.Entry:
+    return audit.Entry("update" if before else "create", "product", after["id"], before, after)
 
 
 _EACH = "SELECT value AS data FROM jsonb_array_elements(CAST(:data AS jsonb))"

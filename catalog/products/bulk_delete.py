@@ -6,14 +6,18 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import timedelta
 
-from sqlalchemy import delete, func, select
+from flask import current_app
+from sqlalchemy import func, select, text
+from sqlalchemy.orm import Session
 
 from catalog import jobqueue
+from catalog.audit import service as audit
 from catalog.cache import invalidate
 from catalog.database import transaction
 from catalog.errors import Conflict, NotFound
 from catalog.extensions import db
-from catalog.products.models import BulkDeletion, Product, sku_key
+from catalog.products import events
+from catalog.products.models import BulkDeletion, Product
 from catalog.tasks import service as tasks
 from catalog.webhooks import service as webhooks
 
@@ -46,9 +50,10 @@ def request(expected_count: int | None = None) -> BulkDeletion:
         total = session.scalar(select(func.count()).select_from(Product)) or 0
         if expected_count is not None and expected_count != total:
             raise Conflict(f"There are {total} products, not {expected_count}; nothing was deleted.")
-        deletion = BulkDeletion(total=total)
+        deletion = BulkDeletion(total=total, asked_by=audit.who())
         session.add(deletion)
         session.flush()
+        audit.record("create", "bulk_deletion", deletion.id, after={"total": total})
         jobqueue.enqueue(JOB, str(deletion.id), queue_name="default")
         return deletion
 
@@ -88,6 +93,7 @@ def cancel(deletion_id: uuid.UUID) -> None:
             raise Conflict(f"The bulk deletion has ended already: it is {deletion.state}.")
         deletion.state, deletion.error = "failed", "Cancelled"
         deletion.updated_at = func.now()
+        audit.record("cancel", "bulk_deletion", deletion.id, after={"deleted": deletion.deleted})
         if deletion.deleted:
             told = {"task_id": deletion.id, "count": deletion.deleted, "cancelled": True}
             webhooks.publish("products.deleted_all", told)
@@ -108,17 +114,7 @@ def _delete_chunk(deletion_id: uuid.UUID) -> bool:
         deletion = session.get(BulkDeletion, deletion_id, with_for_update=True, populate_existing=True)
         if deletion is None or deletion.state in ENDED:
             return False
-        # In the order of SKUs, like an import: two that take the same rows then cannot block each other.
-        chunk = (
-            select(Product.id)
-            .where(Product.created_at <= deletion.created_at)
-            .order_by(sku_key(Product.sku))
-            .limit(CHUNK)
-            .with_for_update()
-        )
-        gone = session.execute(
-            delete(Product).where(Product.id.in_(chunk)), execution_options={"synchronize_session": False}
-        ).rowcount  # type: ignore[attr-defined]
+        gone = _delete_next(session, deletion)
         deletion.deleted += gone
         deletion.state = "running" if gone else "completed"
         deletion.updated_at = func.now()
@@ -127,7 +123,25 @@ def _delete_chunk(deletion_id: uuid.UUID) -> bool:
             tasks.let_go_of_products()
         if not gone:
             webhooks.publish("products.deleted_all", {"task_id": deletion.id, "count": deletion.deleted})
+            ended = audit.Entry("finish", "bulk_deletion", deletion.id, after={"deleted": deletion.deleted})
+            audit.record_in(session, [ended], deletion.asked_by)
         return bool(gone)
+
+
+# In the order of SKUs, like an import: two that take the same rows then cannot block each other.
+_NEXT = """
+    DELETE FROM products WHERE id IN (
+        SELECT id FROM products WHERE created_at <= :asked_at
+        ORDER BY lower(sku) COLLATE "C" LIMIT :chunk FOR UPDATE
+    )"""
+_NOTED = f"{_NEXT} RETURNING id::text AS entity_id, {events.as_json('products')} AS before, NULL::jsonb AS after"
+
+
+def _delete_next(session: Session, deletion: BulkDeletion) -> int:
+    values = {"asked_at": deletion.created_at, "chunk": CHUNK}
+    if current_app.config["AUDIT_IMPORT_ROWS"]:
+        return audit.record_rows(session, "product", _NOTED, values, deletion.asked_by)
+    return session.execute(text(_NEXT), values).rowcount  # type: ignore[attr-defined, no-any-return]
 
 
 def sweep() -> None:

@@ -13,11 +13,6 @@ def written(product: Product) -> dict[str, Any]:
     return _WRITTEN.dump(product)  # type: ignore[no-any-return]
 
 
-def updated(before: dict[str, Any], product: Product) -> dict[str, Any]:
-    """Return a changed product with `changed`, {field: {"from", "to"}}; `before` is what `written()` gave then."""
-    return difference(before, written(product))
-
-
 def difference(before: dict[str, Any], after: dict[str, Any]) -> dict[str, Any]:
     """Return what a product is `after` a change, with `changed`; both are as `written()` gives them."""
     changed = {

@@ -144,6 +144,7 @@ class ProductWrite(Base):
     state: Mapped[str] = mapped_column(String(20), server_default=text("'queued'"))
     attempts: Mapped[int] = mapped_column(server_default=text("0"))
     due_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
+    asked_by: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     code: Mapped[str | None] = mapped_column(String(50))
     error: Mapped[str | None] = mapped_column(Text)
     errors: Mapped[list[dict[str, str]] | None] = mapped_column(JSONB(none_as_null=True))
@@ -168,6 +169,7 @@ class BulkDeletion(Base):
     total: Mapped[int]
     deleted: Mapped[int] = mapped_column(server_default=text("0"))
     error: Mapped[str | None] = mapped_column(Text)
+    asked_by: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
     created_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
     updated_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now())
 

@@ -11,13 +11,16 @@ from typing import Any
 from sqlalchemy import bindparam, insert, literal, select, union
 from sqlalchemy.dialects.postgresql import JSONB
 
-from catalog.database import execute_alone
+from catalog.audit import service as audit
+from catalog.database import after_commit, execute_alone, in_transaction
 from catalog.products import applying, service, writes
 from catalog.products.models import Product, ProductWrite
 
 _WRITES: Any = ProductWrite.__table__
 _ROW = (_WRITES.c.id, _WRITES.c.product_id)
-_CREATE = insert(_WRITES).values(kind="create", fields=bindparam("fields")).returning(*_ROW)
+_CREATE = (
+    insert(_WRITES).values(kind="create", fields=bindparam("fields"), asked_by=bindparam("asked_by")).returning(*_ROW)
+)
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,7 @@ class Answer:
 
 def create(fields: dict[str, Any]) -> Answer:
     """Queue the creation of a product from the fields that `service.create()` takes."""
-    row = execute_alone(_CREATE, {"fields": _plain(fields)})
+    row = execute_alone(_CREATE, {"fields": _plain(fields), "asked_by": audit.who()})
     return _answer(row, f"Product {fields['name']!r}", "creation", "created")
 
 
@@ -41,14 +44,18 @@ def update(reference: str, changes: dict[str, Any]) -> Answer:
 
     Without such a product the answer is no success.
     """
-    row_of = select(_targets(reference).subquery().c.id, literal("update"), literal(_plain(changes), JSONB))
-    row = execute_alone(insert(_WRITES).from_select(["product_id", "kind", "fields"], row_of).returning(*_ROW))
+    values = [literal(value, JSONB) for value in (_plain(changes), audit.who())]
+    row_of = select(_targets(reference).subquery().c.id, literal("update"), *values)
+    names = ["product_id", "kind", "fields", "asked_by"]
+    row = execute_alone(insert(_WRITES).from_select(names, row_of).returning(*_ROW))
     if row is None:
         return Answer(False, f"There is no product {reference}")
     return _answer(row, f"Product {reference}", "update", "updated")
 
 
 def _answer(row: Any, product: str, noun: str, done: str) -> Answer:
+    if in_transaction():
+        after_commit(writes.ring)  # once more: a worker that comes now would not see the row yet
     if writes.ring():
         return Answer(True, f"{product} queued for {noun}", *row)
     write = applying.apply_now(*row)

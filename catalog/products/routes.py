@@ -36,6 +36,7 @@ def list_products(query: dict[str, Any]) -> Any:
 
 @blueprint.post("")
 @blueprint.arguments(schemas.ProductCreateSchema)
+@blueprint.once()
 @blueprint.response(201, schemas.ProductSchema, headers=LOCATION)
 @blueprint.problem(409, "The SKU is taken")
 def create_product(fields: dict[str, Any]) -> Any:
@@ -50,6 +51,7 @@ def create_product(fields: dict[str, Any]) -> Any:
 
 @blueprint.post("/bulk")
 @blueprint.arguments(bulk_schemas.ProductBulkSchema, example={"items": [{"sku": "LAMP-001", "name": "Desk lamp"}]})
+@blueprint.once()
 @blueprint.response(200, bulk_schemas.BulkResultsSchema)
 def upsert_products(body: dict[str, Any]) -> Any:
     """Create or change up to 1,000 products by SKU

@@ -9,6 +9,7 @@ from sqlalchemy import Text, cast, false, func, literal, select, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.exc import IntegrityError
 
+from catalog.audit import service as audit
 from catalog.cache import invalidate
 from catalog.database import transaction
 from catalog.errors import Conflict, NotFound, PreconditionFailed, ValidationFailed, field_error
@@ -132,6 +133,7 @@ def delete(product_id: uuid.UUID, versions: set[int] | None = None) -> None:
         _forget(product)
         tasks.let_go_of_products()
         webhooks.publish("product.deleted", events.deleted(product))
+        audit.record("delete", "product", product_id, before=events.written(product))
 
 
 def _check_sku(sku: str, given: str) -> None:
@@ -189,7 +191,9 @@ def _change(product: Product, changes: dict[str, Any], versions: set[int] | None
         product.version += 1
         product.updated_at = func.clock_timestamp()
     _forget(product)
-    webhooks.publish("product.updated", events.updated(before, product))
+    after = events.written(product)
+    webhooks.publish("product.updated", events.difference(before, after))
+    audit.record("update", "product", product.id, before, after)
     return product
 
 
@@ -197,7 +201,9 @@ def _insert(product: Product) -> Product:
     with _refusing_duplicates(product.sku):
         db.session.add(product)
     _forget(product)
-    webhooks.publish("product.created", events.written(product))
+    after = events.written(product)
+    webhooks.publish("product.created", after)
+    audit.record("create", "product", product.id, after=after)
     return product
 
 

@@ -10,7 +10,8 @@ from flask import current_app
 from sqlalchemy import CursorResult, func, select, text, update
 
 from catalog import jobqueue
-from catalog.database import transaction
+from catalog.audit import service as audit
+from catalog.database import after_commit, transaction
 from catalog.errors import CatalogError, Conflict, NotFound
 from catalog.extensions import db
 from catalog.products.models import ProductWrite
@@ -63,7 +64,8 @@ def retry(write_id: uuid.UUID) -> None:
         fresh = {"state": "queued", "attempts": 0, "due_at": func.now(), "number": text("DEFAULT")}
         blank = dict.fromkeys(("code", "error", "errors", "finished_at"))
         session.execute(update(ProductWrite).where(ProductWrite.id == write_id).values(**fresh, **blank))
-    ring()
+        audit.record("retry", "product_write", write_id)
+        after_commit(ring)
 
 
 def cancel(write_id: uuid.UUID) -> None:
@@ -73,6 +75,7 @@ def cancel(write_id: uuid.UUID) -> None:
         if write.state != "queued":
             raise Conflict(f"The write has ended already: it is {write.state}.")
         fail(write, Cancelled("Cancelled"))
+        audit.record("cancel", "product_write", write_id)
 
 
 def _locked(write_id: uuid.UUID) -> ProductWrite:

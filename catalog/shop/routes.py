@@ -15,6 +15,7 @@ blueprint = Blueprint("shop", __name__, url_prefix="/products", description="Pro
 
 @blueprint.post("")
 @blueprint.arguments(schemas.ShopProductCreateSchema)
+@blueprint.once()
 @blueprint.response(201, schemas.ShopProductSchema, headers=LOCATION)
 @blueprint.problem(409, "No free SKU could be made up")
 def create_product(fields: dict[str, Any]) -> Any:

@@ -25,6 +25,7 @@ def list_tasks(query: dict[str, Any]) -> Any:
 
 @blueprint.post("")
 @blueprint.arguments(schemas.TaskCreateSchema)
+@blueprint.once()
 @blueprint.response(201, schemas.TaskSchema, headers=LOCATION)
 def create_task(fields: dict[str, Any]) -> Any:
     """Create a task

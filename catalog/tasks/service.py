@@ -6,11 +6,15 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Select, func, select, text
 
+from catalog.audit import service as audit
 from catalog.cache import invalidate
 from catalog.database import transaction
 from catalog.errors import Conflict, NotFound, PreconditionFailed, ValidationFailed, field_error
 from catalog.extensions import db
 from catalog.tasks.models import CANCELLED, COMPLETED, IN_PROGRESS, PENDING, Task
+from catalog.tasks.schemas import TaskSchema
+
+_TASK = TaskSchema()
 
 TRANSITIONS = {
     PENDING: {IN_PROGRESS, COMPLETED, CANCELLED},
@@ -55,6 +59,7 @@ def create(fields: dict[str, Any]) -> Task:
         session.add(task)
         session.flush()
         _forget(task)
+        audit.record("create", "task", task.id, after=_written(task))
         return task
 
 
@@ -71,12 +76,14 @@ def update(task_id: uuid.UUID, changes: dict[str, Any], versions: set[int] | Non
         if not changed:
             return task
         _check_transition(task.status, changed.get("status", task.status))
+        before = _written(task)
         for name, value in changed.items():
             setattr(task, name, value)
         task.version += 1
         task.updated_at = func.clock_timestamp()
         session.flush()
         _forget(task)
+        audit.record("update", "task", task_id, before, _written(task))
         return task
 
 
@@ -87,6 +94,7 @@ def delete(task_id: uuid.UUID, versions: set[int] | None = None) -> None:
         session.delete(task)
         session.flush()
         _forget(task)
+        audit.record("delete", "task", task_id, before=_written(task))
 
 
 def let_go_of_products() -> None:
@@ -134,6 +142,10 @@ def _check_transition(present: str, wanted: str) -> None:
             f"A task that is {present} cannot become {wanted}.",
             errors=[field_error("status", f"{present} cannot become {wanted}.", "transition")],
         )
+
+
+def _written(task: Task) -> dict[str, Any]:
+    return _TASK.dump(task)  # type: ignore[no-any-return]
 
 
 def _forget(task: Task) -> None:

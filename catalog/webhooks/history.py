@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy import Select, func, select, text
 from sqlalchemy.orm import with_expression
 
+from catalog.audit import service as audit
 from catalog.database import after_commit, transaction
 from catalog.errors import Conflict, NotFound
 from catalog.extensions import db
@@ -92,6 +93,7 @@ def retry(delivery_id: uuid.UUID) -> Delivery:
         delivery.status, delivery.attempts, delivery.finished_at = PENDING, 0, None
         delivery.queued_at = delivery.due_at = func.now()  # type: ignore[assignment]
         session.flush()
+        audit.record("retry", "delivery", delivery_id)
         after_commit(service.ring)
         return session.scalars(_deliveries().where(Delivery.id == delivery_id)).one()
 

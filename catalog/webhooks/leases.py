@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import bindparam, text
 
+from catalog.audit import service as audit
 from catalog.webhooks.outbox import Executor, encode, publish
 from catalog.webhooks.retry import GIVE_UP_AFTER
 
@@ -180,3 +181,5 @@ def record(database: Executor, results: Sequence[dict[str, Any]]) -> None:
             reason = "The receiver answered 410 Gone" if row.gone else "It failed for five days"
             data = {"id": row.id, "url": row.url, "reason": reason, "last_error": row.last_error}
             publish(database, "webhook.disabled", {**data, "failing_since": row.failing_since})
+            switched = audit.Entry("update", "webhook", row.id, {"is_active": True}, {"is_active": False})
+            audit.record_in(database, [switched])

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import func, select, text
 
 from catalog import jobqueue
+from catalog.audit import service as audit
 from catalog.database import after_commit, transaction
 from catalog.errors import Conflict, NotFound
 from catalog.extensions import db
@@ -34,6 +35,7 @@ def request(webhook_id: uuid.UUID, filters: dict[str, Any]) -> Replay:
         replay = Replay(webhook_id=webhook_id, **{"until": func.now(), **filters})
         session.add(replay)
         session.flush()
+        audit.record("replay", "webhook", webhook_id, after={"replay_id": replay.id, **filters})
         jobqueue.enqueue(JOB, str(replay.id), queue_name="default")
         return replay
 

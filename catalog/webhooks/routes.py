@@ -25,6 +25,7 @@ def list_webhooks(query: dict[str, Any]) -> Any:
 
 @blueprint.post("")
 @blueprint.arguments(schemas.WebhookCreateSchema)
+@blueprint.once()
 @blueprint.response(201, schemas.WebhookSchema, headers=LOCATION)
 def create_webhook(fields: dict[str, Any]) -> Any:
     """Create a webhook
@@ -116,6 +117,7 @@ def list_deliveries(query: dict[str, Any], webhook_id: uuid.UUID) -> Any:
 
 
 @blueprint.post("/deliveries/<uuid:delivery_id>/retry")
+@blueprint.once()
 @blueprint.response(202, history_schemas.DeliverySchema)
 @blueprint.problem(404, "No such delivery")
 @blueprint.problem(409, "Nothing can be sent")
@@ -129,6 +131,7 @@ def retry_delivery(delivery_id: uuid.UUID) -> Any:
 
 @blueprint.post("/<uuid:webhook_id>/replay")
 @blueprint.arguments(history_schemas.ReplaySchema)
+@blueprint.once()
 @blueprint.response(202, history_schemas.SubmittedReplaySchema, headers=LOCATION)
 @blueprint.problem(404, "No such webhook")
 @blueprint.problem(409, "The webhook is switched off")
@@ -155,6 +158,7 @@ def get_replay(replay_id: uuid.UUID) -> Any:
 
 @blueprint.post("/<uuid:webhook_id>/rotate-secret")
 @blueprint.arguments(schemas.RotateSchema, required=False)
+@blueprint.once(is_sealed=True)
 @blueprint.response(200, schemas.RotatedSchema)
 @blueprint.problem(404, "No such webhook")
 def rotate_secret(fields: dict[str, Any], webhook_id: uuid.UUID) -> Any:

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import func, select
 
 from catalog import encryption
+from catalog.audit import service as audit
 from catalog.database import after_commit, transaction
 from catalog.errors import NotFound, ValidationFailed, field_error
 from catalog.extensions import db
@@ -21,6 +22,8 @@ from catalog.webhooks.transfer import Result
 
 ROTATION = timedelta(hours=24)
 LOOKUP_SECONDS = 1.0
+_TEXTS = ("url", "description", "headers", "secret")
+_WRITTEN = (*_TEXTS, "events", "is_active", "retry_count", "durable", "timeout_seconds")
 
 _of_thread = threading.local()
 _names = Names()
@@ -82,6 +85,7 @@ def create(fields: dict[str, Any]) -> Webhook:
         webhook = Webhook(**_stored(fields))
         session.add(webhook)
         session.flush()
+        audit.record("create", "webhook", webhook.id, after=_audited(webhook))
         return webhook
 
 
@@ -94,12 +98,14 @@ def update(webhook_id: uuid.UUID, changes: dict[str, Any]) -> Webhook:
         _judge(changes["url"])
     with transaction() as session:
         webhook = _locked(webhook_id)
+        before = _audited(webhook)
         if changes.get("is_active") and not webhook.is_active:
             webhook.failing_since = None
         for name, value in _stored(changes).items():
             setattr(webhook, name, value)
         webhook.updated_at = func.now()
         session.flush()
+        audit.record("update", "webhook", webhook_id, before, _audited(webhook))
         after_commit(ring)  # switched on again, it may have deliveries waiting
         return webhook
 
@@ -107,8 +113,10 @@ def update(webhook_id: uuid.UUID, changes: dict[str, Any]) -> Webhook:
 def delete(webhook_id: uuid.UUID) -> None:
     """Remove a webhook; nothing more is sent to it. Its history is pruned later. Raises NotFound."""
     with transaction() as session:
-        session.delete(_locked(webhook_id))
+        webhook = _locked(webhook_id)
+        session.delete(webhook)
         session.flush()
+        audit.record("delete", "webhook", webhook_id, before=_audited(webhook))
 
 
 def rotate_secret(webhook_id: uuid.UUID, secret: str | None = None) -> dict[str, Any]:
@@ -125,6 +133,7 @@ def rotate_secret(webhook_id: uuid.UUID, secret: str | None = None) -> dict[str,
         webhook.secret = encryption.encrypt(secret or made_up or "")
         webhook.updated_at = func.now()
         session.flush()
+        audit.record("rotate_secret", "webhook", webhook_id)
         return {"webhook": webhook, "secret": made_up, "previous_valid_until": webhook.previous_secret_until}
 
 
@@ -138,6 +147,7 @@ def test(webhook_id: uuid.UUID, event: str, payload: dict[str, Any]) -> Result:
         leased = leases.publish_test(session, str(webhook_id), event, payload)
         message = leases.messages(session, [leased.event_id])[leased.event_id]
         receiver = receivers.receivers(session, [leased.webhook_id])[leased.webhook_id]
+        audit.record("test", "webhook", webhook_id, after={"event": event})
     attempt = Attempt(leased, message, receiver)
     result = attempt.problem() if receiver.problem else _sender().send(attempt.post())
     with transaction() as session:
@@ -168,6 +178,11 @@ def _stored(fields: dict[str, Any]) -> dict[str, Any]:
     secret = fields["secret"]
     encrypted = encryption.encrypt(secret) if secret else None
     return {**fields, "secret": encrypted, "previous_secret": None, "previous_secret_until": None}
+
+
+def _audited(webhook: Webhook) -> dict[str, Any]:
+    """Return what a client may write; of the secret and the headers the audit only tells that they changed."""
+    return {name: getattr(webhook, name) for name in _WRITTEN}
 
 
 def _locked(webhook_id: uuid.UUID) -> Webhook:

@@ -66,7 +66,8 @@ def one_round(address: str, folder: Path, seed: int) -> int:
     program = [sys.executable, "-m", "schemathesis.cli", "--config-file", str(CONFIG), "run"]
     options = ["--seed", str(seed), "--max-time", str(SECONDS), "--no-color"]
     command = [*program, f"{address}/api/openapi.json", *options]
-    with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True) as process:
+    environment = {**os.environ, "SCHEMATHESIS_HOOKS": str(Path(__file__).with_name("hooks.py"))}
+    with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True, env=environment) as process:
         said = "".join(_shown(process.stdout))
     assert process.returncode == 0, "see above: `Reproduce with`"
     assert "Selected: {0}/{0}".format(re.search(r"Selected: \d+/(\d+)", said)[1]) in said, "an operation was left out"

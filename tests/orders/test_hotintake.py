@@ -9,6 +9,7 @@ import pytest
 import requests
 
 from catalog import jobqueue
+from catalog.audit import service as audit
 from catalog.orders import intake
 from tests.orders.conftest import body
 from tests.processes import served, wait_for
@@ -123,11 +124,11 @@ def test_an_order_that_cannot_be_written_fails_alone(context, monkeypatch):
 
     real = intake.take_in
 
-    def take_in(contents):
-        if any(each["id"] == 2 for each in contents):
+    def take_in(asked):
+        if any(each.content["id"] == 2 for each in asked):
             raise RuntimeError("a fault of ours")
-        return real(contents)
+        return real(asked)
 
     monkeypatch.setattr(intake, "take_in", take_in)
-    outcomes = intake.take_in_each([content(order_id) for order_id in (1, 2, 3)])
+    outcomes = intake.take_in_each([intake.Asked(content(order_id), audit.who()) for order_id in (1, 2, 3)])
     assert [getattr(outcome, "id", None) for outcome in outcomes] == [1, None, 3]
