@@ -89,6 +89,8 @@ class Parser(FlaskParser):
 
         Raises UnsupportedMediaType for a body of another type, BadRequest for one that is no JSON.
         """
+        if (req.content_length or 0) > JSON_MAX_BYTES:
+            raise TooLarge(f"The JSON body is larger than {JSON_MAX_BYTES:,} bytes.")
         # One byte more than allowed is enough to know, whatever Content-Length claims.
         raw = req.stream.read(JSON_MAX_BYTES + 1)
         if len(raw) < min(req.content_length or 0, JSON_MAX_BYTES):

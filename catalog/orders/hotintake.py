@@ -20,6 +20,7 @@ from catalog import hotpath, metrics
 from catalog.errors import CatalogError
 from catalog.extensions import db
 from catalog.fields import utc
+from catalog.headers import Headers
 from catalog.http import JSON_MAX_BYTES, parse_json
 from catalog.orders import bell, intake
 from catalog.orders.certain import certain
@@ -43,6 +44,7 @@ class HotIntake:
         self._together: intake.Together[Kept] = intake.Together(self._keep)
         self._connection: Connection | None = None
         self._ringer = Ringer(app)
+        self._shared = hotpath.Shared(app)
 
     def __call__(self, environ: hotpath.Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Keep and answer an order, or pass the request on."""
@@ -51,10 +53,11 @@ class HotIntake:
         started = time.perf_counter()
         raw = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
         order = _read(raw) if len(raw) == int(environ["CONTENT_LENGTH"]) else None
-        kept = self._together.submit(order) if order else None
-        if order is None or kept is None or isinstance(kept, Exception):
+        shared = self._shared.headers("writes", environ) if order else None
+        kept = self._together.submit(order) if order and shared is not None else None
+        if order is None or shared is None or kept is None or isinstance(kept, Exception):
             return self._inner({**environ, "wsgi.input": io.BytesIO(raw)}, start_response)
-        return _answer(order, *kept, started, environ, start_response)
+        return _answer(order, *kept, shared, started, start_response)
 
     def _keep(self, contents: Sequence[Content]) -> list[Kept]:
         """Insert orders, durably when it returns."""
@@ -149,7 +152,7 @@ def _read(raw: bytes) -> Content | None:
 
 
 def _answer(
-    order: Content, own: str, created_at: datetime, started: float, environ: hotpath.Environ, start_response: Any
+    order: Content, own: str, created_at: datetime, shared: Headers, started: float, start_response: Any
 ) -> list[bytes]:
     body = _shown(order, own, created_at)
     start_response(
@@ -158,7 +161,7 @@ def _answer(
             ("Content-Type", "application/json"),
             ("Content-Length", str(len(body))),
             ("Location", f"{PATH}/{order['id']}"),
-            ("X-Request-ID", hotpath.request_id(environ)),
+            *shared,
         ],
     )
     metrics.count_request("POST", PATH, 202, time.perf_counter() - started)
