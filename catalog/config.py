@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import limits
 from environs import Env, EnvError, ValidationError, validate
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -53,8 +52,10 @@ def _at_least(minimum: int) -> Callable[[Any], Any]:
 
 
 def _rate(text: str) -> None:
+    from limits import parse
+
     try:
-        limits.parse(text if text != "off" else "1/second")
+        parse(text if text != "off" else "1/second")
     except ValueError:
         raise ValidationError("must be like 100/second, 6000/minute or off") from None
 
@@ -106,7 +107,11 @@ SETTINGS = (
     Setting("DATABASE_POOL_OVERFLOW", "int", 5, "further connections under load", _at_least(0)),
     Setting("DATABASE_STATEMENT_TIMEOUT_SECONDS", "int", 30, "longest statement of a request", _at_least(1)),
     Setting(
-        "DATABASE_LOCK_TIMEOUT_SECONDS", "int", 5, "how long a request waits for what another change holds", _at_least(1)
+        "DATABASE_LOCK_TIMEOUT_SECONDS",
+        "int",
+        5,
+        "how long a request waits for what another change holds",
+        _at_least(1),
     ),
     Setting("REDIS_URL", "str", None, "Redis of the queues (persistent); blank: embedded"),
     Setting("CACHE_REDIS_URL", "str", None, "Redis of the cache (may vanish); blank: embedded"),
@@ -181,7 +186,9 @@ SETTINGS = (
     _rate_setting("WRITES", "the same for writes"),
     _rate_setting("UPLOADS", "the same for megabytes of uploads"),
     _rate_setting("GRAPHQL", "the same for the cost of GraphQL operations"),
-    Setting("TRUSTED_PROXIES", "int", 0, "proxies before the service whose `X-Forwarded-For` is believed", _at_least(0)),
+    Setting(
+        "TRUSTED_PROXIES", "int", 0, "proxies before the service whose `X-Forwarded-For` is believed", _at_least(0)
+    ),
     Setting(
         "CORS_ORIGINS",
         "list",

@@ -1,7 +1,6 @@
 """Which pages of other origins may call the API from a browser."""
 
 from flask import Flask
-from flask_cors import CORS
 
 EXPOSED = ("ETag", "Location", "RateLimit", "RateLimit-Policy", "Retry-After", "X-Cache", "X-Request-ID")
 PREFLIGHT_SECONDS = 600
@@ -11,4 +10,6 @@ def register(app: Flask) -> None:
     """Allow CORS_ORIGINS, none where it is blank. Without credentials: keys are sent, cookies never."""
     origins = app.config["CORS_ORIGINS"]
     if origins:
+        from flask_cors import CORS
+
         CORS(app, origins=list(origins), expose_headers=list(EXPOSED), max_age=PREFLIGHT_SECONDS)

@@ -1,10 +1,12 @@
 """How often a caller may ask: counted for each apart, told in headers, refused with 429, and never in the way."""
 
+import io
 import signal
 import threading
 import time
 
 import pytest
+import requests
 
 from catalog import config, ratelimits
 from catalog.access import Caller
@@ -102,7 +104,7 @@ def test_an_upload_costs_its_megabytes(make_app):
     client = make_app(RATE_LIMIT_UPLOADS="10/hour", RATE_LIMIT_WRITES="1/minute").test_client()
 
     def upload(size):
-        form = {"file": (__import__("io").BytesIO(b"x" * size), "p.png")}
+        form = {"file": (io.BytesIO(b"x" * size), "p.png")}
         return client.post(f"{URL}/upload", data=form, content_type="multipart/form-data")
 
     assert left(upload(10)) == 9
@@ -244,8 +246,6 @@ class TestBeforeFlask:
     def test_orders_are_writes(self, environment, server, direct, committed):
         settings = {**environment, "CACHE_REDIS_URL": server.url, "RATE_LIMIT_WRITES": "2/minute"}
         with served(settings) as url:
-            import requests
-
             answers = [requests.post(f"{url}/api/v1/orders", json=order(n), timeout=5) for n in range(1, 4)]
         assert [answer.status_code for answer in answers] == [202, 202, 429]
         assert [left(answer) for answer in answers] == [1, 0, 0]
