@@ -5,6 +5,7 @@ import socket
 import time
 from typing import Any
 
+from gunicorn.http.errors import ParseException
 from gunicorn.http.unreader import SocketUnreader
 
 HELD_BYTES = 1_000_000  # larger bodies are read by a thread while they come; JSON may be no larger
@@ -99,3 +100,17 @@ class PatientUnreader(SocketUnreader):
             self.sock.setblocking(True)
         self._ends = min(self._ends + len(piece) / BYTES_A_SECOND, time.monotonic() + PATIENCE_SECONDS)
         return piece
+
+
+class Chunks:
+    """Reads a body in chunks; broken ones end it as a lost connection would, which applications know how to answer."""
+
+    def __init__(self, reader: Any):
+        self._reader = reader
+
+    def read(self, size: int) -> Any:
+        """Return so many bytes, or what is left. Raises ValueError."""
+        try:
+            return self._reader.read(size)
+        except ParseException as error:
+            raise ValueError(str(error)) from error

@@ -20,7 +20,7 @@ from gunicorn.workers.gthread import ThreadWorker
 
 from catalog import headers
 from catalog.errors import HTTP_CODES
-from catalog.web.incoming import Incoming, PatientUnreader
+from catalog.web.incoming import Chunks, Incoming, PatientUnreader
 
 LOOK_SECONDS = 0.25
 PARKED_SECONDS = 120.0  # how long a large body waits for the threads that read such
@@ -54,6 +54,12 @@ class Worker(ThreadWorker):
             self._parked.append(conn)
         else:
             self._hand_over(conn, incoming)
+
+    def handle_request(self, req: Any, conn: Any) -> Any:
+        """Run the application, in a thread."""
+        if conn.streams:
+            req.body.reader = Chunks(req.body.reader)
+        return super().handle_request(req, conn)
 
     def finish_request(self, conn: Any, fs: Any) -> None:
         """Let the next large body in where one has ended."""

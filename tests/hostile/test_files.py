@@ -18,6 +18,7 @@ import pytest
 from tests.hostile.conftest import PRODUCTS, Service, problem, said
 from tests.processes import running, served, wait_for
 
+FULL_WIDTH = "\uff11\uff12"
 HEAD = b"sku,name,price,stock_quantity\n"
 ROWS = b"".join(b"S-%d,Name,1,1\n" % number for number in range(50_000))
 
@@ -88,13 +89,13 @@ FILES: dict[str, Case] = {
     "one SKU twice, by space": (b"sku,name\nA,Lamp\n  A ,Late\n", "p.csv", {},
                                 Imported({"created": 1, "superseded": 1}, {2: "3"}, ("A",))),
     **{f"the price {text}": (price(text), "p.csv", {}, Imported(ONE_BAD, {2: "price"}, ("B",)))
-       for text in ("NaN", "Infinity", "1e400", "-1", "1_000", "１２", "1,5", "99999999999.99", "1.999")},
+       for text in ("NaN", "Infinity", "1e400", "-1", "1_000", FULL_WIDTH, "1,5", "99999999999.99", "1.999")},
     "the price -0": (price("-0"), "p.csv", {}, Imported(ONE_BAD, {2: "price"}, ("B",))),
     "a stock beyond four bytes": (HEAD + b"A,Lamp,1,2147483648\nB,Desk,2,2\n", "p.csv", {},
                                   Imported(ONE_BAD, {2: "stock_quantity"}, ("B",))),
     "a gzip bomb": (gzip.compress(b"sku,name\n" + b"A,One\n" * (12 << 20)), "p.csv.gz", {},
                     Imported({}, error="unpacks to more")),
-    "a zip bomb in a workbook": (zipped(**{"xl__workbook.xml": bytes(120 << 20)}), "p.xlsx", {}, Refused(413, "unpacks")),
+    "a zip bomb in a workbook": (zipped(xl__workbook=bytes(120 << 20)), "p.xlsx", {}, Refused(413, "unpacks")),
     "a cut gzip": (gzip.compress(b"sku,name\nA,Lamp\n")[:-9], "p.csv.gz", {}, Refused(400, "cut off")),
     "a .csv that is an .xlsx": (zipped(a=b"x"), "p.csv", {}, Refused(415, "an .xlsx or .zip file")),
     "a .csv that is a picture": (b"\x89PNG\r\n\x1a\n" + bytes(50), "p.csv", {}, Refused(415, "a PNG picture")),

@@ -7,6 +7,8 @@ import time
 
 import pytest
 import requests
+from werkzeug.datastructures import FileStorage
+from werkzeug.test import encode_multipart
 
 from catalog import config, ratelimits
 from catalog.access import Caller
@@ -91,8 +93,8 @@ def test_a_key_is_counted_for_wherever_it_comes_from(make_app, monkeypatch):
 
 def test_probes_and_what_pages_are_made_of_are_never_refused(make_app):
     client = make_app(RATE_LIMIT_READS="1/minute").test_client()
-    for path in ("/health/live", "/metrics", "/api/docs/static/docs.css"):
-        assert 429 not in statuses(client, 3, path)
+    for path in ("/health/live", "/metrics", "/api/static/docs.css"):
+        assert statuses(client, 3, path, buffered=True) == [200] * 3
 
 
 def test_what_leads_nowhere_counts_too(make_app):
@@ -104,8 +106,8 @@ def test_an_upload_costs_its_megabytes(make_app):
     client = make_app(RATE_LIMIT_UPLOADS="10/hour", RATE_LIMIT_WRITES="1/minute").test_client()
 
     def upload(size):
-        form = {"file": (io.BytesIO(b"x" * size), "p.png")}
-        return client.post(f"{URL}/upload", data=form, content_type="multipart/form-data")
+        boundary, body = encode_multipart({"file": FileStorage(io.BytesIO(b"x" * size), "p.png")})
+        return client.post(f"{URL}/upload", data=body, content_type=f"multipart/form-data; boundary={boundary}")
 
     assert left(upload(10)) == 9
     assert left(upload(5_500_000)) == 3

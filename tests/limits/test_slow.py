@@ -1,6 +1,7 @@
 """Clients that send slowly, or nothing: others do not wait for them, and they are cut off."""
 
 import contextlib
+import http.client
 import json
 import socket
 import time
@@ -164,11 +165,15 @@ def test_a_request_that_comes_byte_by_byte_is_answered(address):
 
 
 def test_a_connection_is_kept_for_the_next_request(address):
-    with requests.Session() as session:
+    target = urlsplit(address)
+    connection = http.client.HTTPConnection(target.hostname, target.port, timeout=5)
+    with contextlib.closing(connection):
+        connection.connect()
+        first = connection.sock
         for _ in range(3):
-            assert session.get(f"{address}/health/live", timeout=5).ok
-        pool = session.get_adapter(address).poolmanager.connection_from_url(address)
-    assert pool.num_connections == 1
+            connection.request("GET", "/health/live")
+            assert connection.getresponse().read()
+            assert connection.sock is first
 
 
 HEADERS = {
