@@ -63,7 +63,7 @@ def test_https_alone_is_asked_for_in_production_and_over_https(make_app, environ
 
 def test_other_origins_are_told_nothing_where_none_is_set(client):
     for answer in (client.get(URL, headers={"Origin": SHOP}), preflight(client, SHOP)):
-        assert not [name for name in answer.headers.keys() if name.startswith("Access-Control")]
+        assert not [name for name, _ in answer.headers if name.startswith("Access-Control")]
 
 
 def preflight(client, origin):
@@ -75,7 +75,7 @@ def test_an_origin_that_is_set_may_call_and_read_the_headers(make_app):
     client = make_app(CORS_ORIGINS=[SHOP, "https://b.example"]).test_client()
     answer = client.get(URL, headers={"Origin": SHOP})
     assert answer.headers["Access-Control-Allow-Origin"] == SHOP
-    assert EXPOSED <= set(answer.headers["Access-Control-Expose-Headers"].split(", "))
+    assert set(answer.headers["Access-Control-Expose-Headers"].split(", ")) >= EXPOSED
     assert "Origin" in answer.headers["Vary"]
     asked = preflight(client, SHOP)
     assert (asked.status_code, asked.headers["Access-Control-Allow-Headers"]) == (200, "If-Match")

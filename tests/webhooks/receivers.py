@@ -34,15 +34,15 @@ def answer(status: int, body: bytes = b"", **headers: str) -> Callable[[socket.s
 class Receiver:
     """A server in threads; `behave` answers each whole request and may be replaced at any time."""
 
-    def __init__(self, behave: Callable[[socket.socket, Request], None] | None = None) -> None:
+    def __init__(self, behave: Callable[[socket.socket, Request], None] | None = None, host: str = "127.0.0.1") -> None:
         self.behave = behave or answer(200, b"ok")
         self.requests: list[Request] = []
         self.connections = 0
         self.closing = threading.Event()
         self._arrived = threading.Condition()
-        self._server = socket.create_server(("127.0.0.1", 0), backlog=512)
+        self._server = socket.create_server((host, 0), backlog=512)
         self.port = self._server.getsockname()[1]
-        self.url = f"http://127.0.0.1:{self.port}/hook"
+        self.url = f"http://{host}:{self.port}/hook"
 
     def __enter__(self) -> "Receiver":
         threading.Thread(target=self._accept, daemon=True).start()
