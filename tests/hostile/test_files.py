@@ -61,7 +61,7 @@ PLAIN = "sku,name\nA,Lämp\nB,Desk\n"
 
 FILES: dict[str, Case] = {
     "a byte order mark": (b"\xef\xbb\xbf" + PLAIN.encode(), "p.csv", {}, TWO),
-    "Latin-1, not said": (PLAIN.encode("latin-1"), "p.csv", {}, Refused(400, "Line 2, byte 12")),
+    "Latin-1, not said": (PLAIN.encode("latin-1"), "p.csv", {}, Refused(400, "Line 2, byte 13")),
     "Latin-1, said": (PLAIN.encode("latin-1"), "p.csv", {"encoding": "latin-1"}, TWO),
     "Latin-1 far into the file": (HEAD + ROWS + b"B,\xff,1,1\n", "p.csv", {}, Imported({}, error="Line 50002, byte")),
     "UTF-16 with its mark": (PLAIN.encode("utf-16"), "p.csv", {}, TWO),

@@ -92,6 +92,7 @@ def read_only(web: Web) -> Iterator[None]:
 REDIS: dict[str, Disturbance] = {
     "killed": killed, "wiped": wiped, "hung": hung, "full": full, "read-only": read_only,
 }  # fmt: skip
+QUEUED = 'mutation { createProduct(title: "Queued") { success } }'
 LIKE_NOTHING = {  # what a client does, and what it is answered, with Redis or without
     "a read": ("GET", "{product}", None, 200),
     "the read again": ("GET", "{product}", None, 200),
@@ -99,7 +100,7 @@ LIKE_NOTHING = {  # what a client does, and what it is answered, with Redis or w
     "a write": ("PUT", "{product}", {"stock_quantity": 7}, 200),
     "the changed product": ("GET", "{product}", None, 200),
     "a creation": ("POST", PRODUCTS, {"name": "Made meanwhile"}, 201),
-    "a queued write": ("POST", "/graphql", {"query": 'mutation { createProduct(input: {title: "Q"}) { success } }'}, 200),
+    "a queued write": ("POST", "/graphql", {"query": QUEUED}, 200),
     "an order": ("POST", "/api/v1/orders", {"id": 0, "customer": "A", "submitted_at": "2026-01-05T10:00:00Z",
                                             "items": [{"sku": "A", "quantity": 1, "unit_price": 1}]}, 202),
     "readiness": ("GET", "/health/ready", None, 200),
