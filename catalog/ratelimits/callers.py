@@ -11,18 +11,21 @@ from catalog import access
 
 def who() -> str:
     """Return whom the current request is counted for."""
-    caller = access.caller()
-    return by_address(request.remote_addr or "") if caller.id == "anonymous" else caller.id
+    return _named(access.caller(), request.remote_addr)
 
 
 def by_environ(environ: dict[str, Any]) -> str | None:
     """Return the same before Flask; None where a request has a key that nobody has looked at yet."""
     caller = environ.get("catalog.caller")
     if caller is not None:
-        return str(caller.id)
+        return _named(caller, environ.get("REMOTE_ADDR"))
     if "HTTP_AUTHORIZATION" in environ or "HTTP_X_API_KEY" in environ:
         return None
     return by_address(environ.get("REMOTE_ADDR", ""))
+
+
+def _named(caller: access.Caller, address: str | None) -> str:
+    return by_address(address or "") if caller.id == "anonymous" else caller.id
 
 
 @functools.lru_cache(maxsize=4096)

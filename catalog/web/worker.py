@@ -16,10 +16,10 @@ from selectors import EVENT_READ
 from typing import Any
 
 from gunicorn import util
-from gunicorn.workers.gthread import ThreadWorker
 
 from catalog import headers
 from catalog.errors import HTTP_CODES
+from catalog.web.even import EvenWorker
 from catalog.web.incoming import Chunks, Incoming, PatientUnreader
 
 LOOK_SECONDS = 0.25
@@ -28,7 +28,7 @@ HELD_BYTES = 32_000_000  # of requests that are not whole, altogether
 SEND_SECONDS = 60  # a client that takes nothing for so long is given up
 
 
-class Worker(ThreadWorker):
+class Worker(EvenWorker):
     """Connections are in one of gunicorn's places, or in `_parked`: a large body that waits for its turn."""
 
     def __init__(self, *args: Any, **kwargs: Any):
