@@ -14,10 +14,11 @@ _settings = _load()
 
 _host = _settings["HOST"]
 bind = f"[{_host}]:{_settings['PORT']}" if ":" in _host else f"{_host}:{_settings['PORT']}"
-worker_class = "catalog.webworker.EvenWorker"
+worker_class = "catalog.web.worker.Worker"  # gthread, with threads only for requests that are there
 workers = _settings["WEB_WORKERS"] or os.cpu_count() or 1
 threads = _settings["WEB_THREADS"]
 preload_app = True  # imported once, its memory shared
+limit_request_line, limit_request_fields, limit_request_field_size = 8190, 100, 8190  # 414, 431
 
 graceful_timeout = 20 if _settings["CATALOG_ENV"] == "production" else 2
 control_socket_disable = True  # on by default, at one path for all projects of a user
@@ -49,8 +50,10 @@ os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(_counted)
 
 def post_fork(_server: Any, _worker: Any) -> None:
     """Give each process connections of its own; those of its parent stay open there."""
+    from catalog.database import bound_waits
     from catalog.extensions import db
     from wsgi import app
 
     with app.app_context():
         db.engine.dispose(close=False)
+        bound_waits(db.engine, _settings["DATABASE_LOCK_TIMEOUT_SECONDS"])

@@ -4,7 +4,21 @@ from typing import Any
 
 from flask import Flask
 
-from catalog import __version__, cache, config, errors, hotpath, http, logs, metrics, openapi, streams
+from catalog import (
+    __version__,
+    cache,
+    config,
+    cors,
+    errors,
+    headers,
+    hotpath,
+    http,
+    logs,
+    metrics,
+    openapi,
+    ratelimits,
+    streams,
+)
 from catalog.extensions import db, migrate
 
 
@@ -28,6 +42,9 @@ def create_app(overrides: dict[str, Any] | None = None, *, routes: bool = True) 
     logs.register(app)
     metrics.register(app)
     errors.register(app)
+    headers.register(app)
+    cors.register(app)
+    ratelimits.register(app)
     hotpath.register(app, {"/api/v1/products/<uuid:product_id>": "product"})
     return app
 
@@ -49,6 +66,11 @@ def _derived(app: Flask) -> dict[str, Any]:
                 "options": f"-c statement_timeout={timeout}s -c timezone=UTC",
             },
         },
+        "SESSION_COOKIE_SECURE": settings["CATALOG_ENV"] == "production",
+        "SESSION_COOKIE_HTTPONLY": True,
+        "SESSION_COOKIE_SAMESITE": "Lax",
+        "MAX_FORM_PARTS": 32,
+        "MAX_FORM_MEMORY_SIZE": 500_000,
         "MAX_CONTENT_LENGTH": (settings["UPLOAD_MAX_MB"] + 1) * 1024 * 1024,
         "API_TITLE": "Catalog",
         "API_VERSION": __version__,

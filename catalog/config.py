@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from environs import Env, EnvError, ValidationError, validate
 
@@ -50,6 +51,34 @@ def _at_least(minimum: int) -> Callable[[Any], Any]:
     return validate.Range(min=minimum)
 
 
+def _rate(text: str) -> None:
+    from limits import parse
+
+    try:
+        parse(text if text != "off" else "1/second")
+    except ValueError:
+        raise ValidationError("must be like 100/second, 6000/minute or off") from None
+
+
+def _origin(text: str) -> None:
+    parts = urlsplit(text)
+    if text != "*" and (parts.scheme not in ("http", "https") or text != f"{parts.scheme}://{parts.netloc}"):
+        raise ValueError("no origin")
+
+
+PRODUCTION_RATES = {
+    "READS": "60000/minute",
+    "WRITES": "12000/minute",
+    "UPLOADS": "20000/hour",
+    "GRAPHQL": "1000000/minute",
+}
+
+
+def _rate_setting(kind: str, meaning: str) -> Setting:
+    blank = f"blank: none in development, `{PRODUCTION_RATES[kind]}` in production"
+    return Setting(f"RATE_LIMIT_{kind}", "str", None, f"{meaning}; {blank}", _rate)
+
+
 SETTINGS = (
     Setting(
         "CATALOG_ENV",
@@ -77,6 +106,13 @@ SETTINGS = (
     Setting("DATABASE_POOL_SIZE", "int", 5, "connections that a process keeps", _at_least(1)),
     Setting("DATABASE_POOL_OVERFLOW", "int", 5, "further connections under load", _at_least(0)),
     Setting("DATABASE_STATEMENT_TIMEOUT_SECONDS", "int", 30, "longest statement of a request", _at_least(1)),
+    Setting(
+        "DATABASE_LOCK_TIMEOUT_SECONDS",
+        "int",
+        5,
+        "how long a request waits for what another change holds",
+        _at_least(1),
+    ),
     Setting("REDIS_URL", "str", None, "Redis of the queues (persistent); blank: embedded"),
     Setting("CACHE_REDIS_URL", "str", None, "Redis of the cache (may vanish); blank: embedded"),
     Setting("REDIS_HOST", "str", None, "in place of both URLs: queue in database 0, cache in database 1"),
@@ -153,6 +189,20 @@ SETTINGS = (
         None,
         "whether GraphQL clients, GraphiQL among them, may read the schema; blank: only in development",
     ),
+    _rate_setting("READS", "reads of one key or address, e.g. `100/second`; `off`: no limit"),
+    _rate_setting("WRITES", "the same for writes"),
+    _rate_setting("UPLOADS", "the same for megabytes of uploads"),
+    _rate_setting("GRAPHQL", "the same for the cost of GraphQL operations"),
+    Setting(
+        "TRUSTED_PROXIES", "int", 0, "proxies before the service whose `X-Forwarded-For` is believed", _at_least(0)
+    ),
+    Setting(
+        "CORS_ORIGINS",
+        "list",
+        (),
+        "origins whose pages may call the API, e.g. `https://shop.example.com`, or `*`; blank: none",
+        lambda origins: _each(origins, _origin, "is no origin like https://shop.example.com"),
+    ),
     Setting("SEED_ON_START", "bool", True, "an empty development database gets 5 sample products"),
 )
 
@@ -196,9 +246,17 @@ def _completed(values: dict[str, Any]) -> dict[str, Any]:
         values["WEBHOOK_ALLOWED_NETWORKS"] = () if values["CATALOG_ENV"] == "production" else LOOPBACK
     if values["GRAPHQL_INTROSPECTION"] is None:
         values["GRAPHQL_INTROSPECTION"] = values["CATALOG_ENV"] != "production"
+    for kind, rate in PRODUCTION_RATES.items():
+        values[f"RATE_LIMIT_{kind}"] = _rate_in_force(values[f"RATE_LIMIT_{kind}"], rate, values["CATALOG_ENV"])
     values["DATABASE_URL"] = _with_driver(values["DATABASE_URL"])
     values["UPLOAD_DIR"] = values["UPLOAD_DIR"] or Path(values["DATA_DIR"]) / "uploads"
     return values
+
+
+def _rate_in_force(given: str | None, in_production: str, environment: str) -> str | None:
+    if given is None:
+        return in_production if environment == "production" else None
+    return None if given == "off" else given
 
 
 def _check_complete(values: dict[str, Any]) -> None:

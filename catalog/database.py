@@ -6,12 +6,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Engine, Executable, Row
+from sqlalchemy import Engine, Executable, Row, event
 from sqlalchemy.orm import Session
 
 from catalog.extensions import db
 
 log = logging.getLogger(__name__)
+
+IDLE_SECONDS = 60  # a transaction of a request in which nothing happens
 
 _STATE = "catalog_transaction"
 
@@ -61,6 +63,15 @@ def execute_alone(statement: Executable, parameters: dict[str, Any] | None = Non
             return session.execute(statement, parameters).one_or_none()
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         return connection.execute(statement, parameters).one_or_none()
+
+
+def bound_waits(engine: Engine, lock_seconds: int) -> None:
+    """Bound how long a web process waits for locks, and PostgreSQL for it; jobs wait as long as they need to."""
+    bounds = f" -c lock_timeout={lock_seconds}s -c idle_in_transaction_session_timeout={IDLE_SECONDS}s"
+
+    @event.listens_for(engine, "do_connect")
+    def _(_dialect: Any, _record: Any, _arguments: Any, parameters: dict[str, Any]) -> None:
+        parameters["options"] = parameters.get("options", "") + bounds
 
 
 def in_transaction() -> bool:

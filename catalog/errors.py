@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from flask import Flask, Response, g, json, request
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 from werkzeug.http import HTTP_STATUS_CODES
@@ -56,6 +56,10 @@ class MethodNotAllowed(CatalogError):
     status, code = 405, "method_not_allowed"
 
 
+class RequestTimedOut(CatalogError):
+    status, code = 408, "request_timeout"
+
+
 class PreconditionFailed(CatalogError):
     status, code = 412, "precondition_failed"
 
@@ -79,6 +83,18 @@ class Unavailable(CatalogError):
 
     def __init__(self, detail: str):
         super().__init__(detail, Retry_After=str(RETRY_AFTER_SECONDS))
+
+
+class Busy(Unavailable):
+    """Something else holds what the request needs, or it takes too long; the caller may try again."""
+
+    code = "busy"
+
+
+class TooManyRequests(CatalogError):
+    """The caller has used up a limit; the answer's headers say which, and when there is more."""
+
+    status, code = 429, "too_many_requests"
 
 
 def field_error(field: str, message: str, code: str = "invalid") -> FieldError:
@@ -152,6 +168,8 @@ def _http_problem(exception: HTTPException) -> Response:
     status = exception.code or 500
     if status < 400:
         return exception.get_response()  # type: ignore[return-value]  # a redirect, say
+    if isinstance(exception.__context__, TimeoutError):  # werkzeug takes it for a client that left
+        return problem(RequestTimedOut("The request came too slowly."))
     error = CatalogError(exception.description or "")
     error.status, error.code = status, HTTP_CODES.get(status, f"http_{status}")
     # Only Allow, Retry-After and the like matter here; the HTML body and its headers do not.
@@ -167,10 +185,20 @@ def _other_problem(exception: Exception) -> Response:
     return problem(as_catalog_error(exception))
 
 
+BUSY = {  # by PostgreSQL's code
+    "40P01": "This and another change waited for each other.",
+    "55P03": "Another change holds what this one needs.",
+    "57014": "The database took too long for this.",
+}
+
+
 def as_catalog_error(exception: Exception) -> CatalogError:
     """Return what a caller may know of an exception; what is not a refusal of ours is logged."""
     if isinstance(exception, CatalogError):
         return exception
+    if isinstance(exception, DBAPIError) and (busy := BUSY.get(getattr(exception.orig, "pgcode", None) or "")):
+        log.warning("%s", busy, exc_info=exception)
+        return Busy(f"{busy} Please try again.")
     if isinstance(exception, OperationalError | PoolTimeout):
         log.error("The database did not answer", exc_info=exception)
         return Unavailable("The database does not answer just now. Please try again.")

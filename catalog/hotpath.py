@@ -14,7 +14,7 @@ from typing import Any
 
 from flask import Flask
 
-from catalog import cache, metrics
+from catalog import cache, headers, metrics, ratelimits
 from catalog.cache import HIT, Copy, Reader, Unreachable
 from catalog.http import holds
 from catalog.logs import SANE_ID
@@ -31,14 +31,16 @@ def register(app: Flask, routes: Mapping[str, str]) -> None:
     """Answer hits of these routes, `{rule ending in a UUID: namespace of its copies}`, before Flask does."""
     reader = cache.of(app).reader
     if reader:
-        app.wsgi_app = HotPath(app.wsgi_app, reader, routes)  # type: ignore[method-assign]
+        app.wsgi_app = HotPath(app, reader, routes)  # type: ignore[method-assign]
 
 
 class HotPath:
     """A WSGI layer around the application."""
 
-    def __init__(self, application: Wsgi, reader: Reader, routes: Mapping[str, str]):
-        self._application, self._reader = application, reader
+    def __init__(self, app: Flask, reader: Reader, routes: Mapping[str, str]):
+        self._application: Wsgi = app.wsgi_app
+        self._reader = reader
+        self._shared = Shared(app)
         self._routes = [
             (re.compile(re.escape(rule.partition("<")[0]) + f"({_UUID})").fullmatch, rule, space + ":")
             for rule, space in routes.items()
@@ -51,8 +53,9 @@ class HotPath:
                 if match := matches(environ["PATH_INFO"]):
                     started = time.perf_counter()
                     copy = self._copy(space + match[1])
-                    if copy:
-                        return _answer(copy, rule, started, environ, start_response)
+                    shared = self._shared.headers("reads", environ, request_id(environ)) if copy else None
+                    if copy and shared is not None:
+                        return _answer(copy, rule, shared, started, environ, start_response)
         return self._application(environ, start_response)
 
     def _copy(self, name: str) -> Copy | None:
@@ -65,8 +68,24 @@ class HotPath:
         return cache.decode(payload, HIT)
 
 
+class Shared:
+    """What answers before Flask share with all others: the count of requests, and the headers."""
+
+    def __init__(self, app: Flask):
+        self._ahead = ratelimits.ahead_of(app)
+        self._always = headers.of(app)
+
+    def headers(self, what: str, environ: Environ, request_id: str) -> headers.Headers | None:
+        """Count one of the `reads` or `writes` and return headers; None where Flask must count, and may refuse."""
+        counted = self._ahead.count(what, environ) if self._ahead else []
+        if counted is None:
+            return None
+        always = self._always.over(environ["wsgi.url_scheme"])
+        return [*always, *counted, ("X-Request-ID", request_id)]
+
+
 def is_plain(environ: Environ) -> bool:
-    """Tell whether nothing but the path decides on the answer. Who may read, and how often, is asked here."""
+    """Tell whether nothing but the path decides on the answer. Who may read is asked here."""
     return "HTTP_ORIGIN" not in environ  # CORS headers are Flask's
 
 
@@ -77,18 +96,19 @@ def request_id(environ: Environ) -> str:
 
 
 def _answer(
-    copy: Copy, rule: str, started: float, environ: Environ, start_response: Callable[..., Any]
+    copy: Copy,
+    rule: str,
+    shared: headers.Headers,
+    started: float,
+    environ: Environ,
+    start_response: Callable[..., Any],
 ) -> Iterable[bytes]:
-    headers = [
-        ("ETag", copy.etag),
-        ("X-Cache", HIT),
-        ("X-Request-ID", request_id(environ)),
-    ]
+    told = [("ETag", copy.etag), ("X-Cache", HIT), *shared]
     status, body = "304 NOT MODIFIED", b""
     if not holds(environ.get("HTTP_IF_NONE_MATCH"), copy.etag):
         status, body = "200 OK", copy.body
-        headers += [("Content-Type", "application/json"), ("Content-Length", str(len(body)))]
-    start_response(status, headers)
+        told += [("Content-Type", "application/json"), ("Content-Length", str(len(body)))]
+    start_response(status, told)
     metrics.cache_reads[HIT].inc()
     metrics.count_request("GET", rule, int(status[:3]), time.perf_counter() - started)
     log.debug("GET %s %s", environ["PATH_INFO"], status[:3])

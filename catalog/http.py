@@ -27,7 +27,8 @@ JSON_MAX_BYTES = 1_000_000
 JSON_MAX_DEPTH = 32
 
 _BRACES_AS_BRACKETS = bytes.maketrans(b"{}", b"[]")
-_NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+_NO_MARKS = bytes(set(range(256)) - set(b'[]{}"'))
+_PIECE_BYTES = 1 << 16
 _RAW = "catalog.raw_body"
 
 
@@ -54,8 +55,7 @@ def parse_json(raw: bytes) -> Any:
 
 def _check_depth(raw: bytes) -> None:
     """Peel the innermost brackets off, level by level: linear, and no recursion for a hostile body."""
-    outside_strings = raw.replace(b"\\\\", b"").replace(b'\\"', b"").split(b'"')[::2]
-    brackets = b"".join(outside_strings).translate(_BRACES_AS_BRACKETS, delete=_NO_BRACKETS)
+    brackets = _outside_strings(raw.replace(b"\\\\", b"").replace(b'\\"', b""))
     for _ in range(JSON_MAX_DEPTH):
         peeled = brackets.replace(b"[]", b"")
         if peeled == brackets:
@@ -63,6 +63,17 @@ def _check_depth(raw: bytes) -> None:
         brackets = peeled
     if brackets:
         raise BadRequest(f"The JSON body is nested deeper than {JSON_MAX_DEPTH} levels, or its brackets do not match.")
+
+
+def _outside_strings(raw: bytes) -> bytes:
+    """Return the brackets that are no text. Piece by piece, since a string is a small object and there may be many."""
+    marks = raw.translate(_BRACES_AS_BRACKETS, delete=_NO_MARKS).replace(b'""', b"")
+    found, inside = [], 0
+    for start in range(0, len(marks), _PIECE_BYTES):
+        pieces = marks[start : start + _PIECE_BYTES].split(b'"')
+        found.append(b"".join(pieces[inside::2]))
+        inside ^= (len(pieces) - 1) & 1
+    return b"".join(found)
 
 
 def _refuse_constant(name: str) -> NoReturn:
@@ -112,6 +123,8 @@ class Parser(FlaskParser):
 
         Raises UnsupportedMediaType for a body of another type, BadRequest for one that is no JSON.
         """
+        if (req.content_length or 0) > JSON_MAX_BYTES:
+            raise TooLarge(f"The JSON body is larger than {JSON_MAX_BYTES:,} bytes.")
         raw = raw_body(req)
         if len(raw) < min(req.content_length or 0, JSON_MAX_BYTES):
             raise BadRequest("The body ended before its Content-Length.")

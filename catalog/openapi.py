@@ -21,8 +21,10 @@ SHARED = {
     "BAD_REQUEST": "Something in the request breaks a rule; `errors` tell it by field",
     "REQUEST_ENTITY_TOO_LARGE": "The body is larger than 1,000,000 bytes",
     "UNSUPPORTED_MEDIA_TYPE": "The body is not `application/json`",
+    "TOO_MANY_REQUESTS": "More than the caller may ask for; `RateLimit` and `RateLimit-Policy` tell which limit it is",
     "SERVICE_UNAVAILABLE": "A server that this needs does not answer; try again after `Retry-After` seconds",
 }
+_ALWAYS = ("TOO_MANY_REQUESTS", "SERVICE_UNAVAILABLE")
 _BODY = ("BAD_REQUEST", "REQUEST_ENTITY_TOO_LARGE", "UNSUPPORTED_MEDIA_TYPE")
 
 ETAG = {"ETag": {"description": "The version, quoted", "schema": {"type": "string", "example": '"1"'}}}
@@ -94,7 +96,7 @@ class Api(flask_smorest.Api):
             status = HTTPStatus[name].value
             content = {PROBLEM: {"schema": ProblemSchema, "example": problem_example(status, description)}}
             answer: dict[str, Any] = {"description": description, "content": content}
-            if status == 503:
+            if status in (429, 503):
                 answer["headers"] = RETRY_AFTER
             self.spec.components.response(name, answer, lazy=True)
 
@@ -120,7 +122,7 @@ def _parameter(**schema: Any) -> Any:
 def complete(operation: dict[str, Any], needs_servers: bool) -> dict[str, Any]:
     """Return an operation with the errors and the headers that follow from what it takes and answers."""
     answers = operation["responses"] = dict(sorted(operation["responses"].items()))
-    names = [*(_BODY if "requestBody" in operation else ()), *(["SERVICE_UNAVAILABLE"] if needs_servers else ())]
+    names = [*(_BODY if "requestBody" in operation else ()), *(_ALWAYS if needs_servers else ())]
     for name in names:
         answers.setdefault(HTTPStatus[name].value, name)
     given = operation.setdefault("parameters", [])

@@ -53,11 +53,11 @@ def running(environment: dict[str, str], *command: str) -> Iterator[subprocess.P
 
 
 @contextlib.contextmanager
-def served(environment: dict[str, str], workers: int = 1) -> Iterator[str]:
+def served(environment: dict[str, str], workers: int = 1, wsgi: str = "wsgi:app") -> Iterator[str]:
     """Run the web server with so many processes and yield its address, e.g. `http://127.0.0.1:23456`."""
     port = free_port()
     settings = {**environment, "PORT": str(port), "WEB_WORKERS": str(workers), "CATALOG_ENV_FILE": os.devnull}
-    with running(settings, "-m", "gunicorn", "--config", "gunicorn.conf.py", "wsgi:app"):
+    with running(settings, "-m", "gunicorn", "--config", "gunicorn.conf.py", wsgi):
         url = f"http://127.0.0.1:{port}"
         wait_for(lambda: _answers(f"{url}/health/live"))
         yield url

@@ -21,7 +21,7 @@ from catalog.stack.project import Project
 from catalog.stack.server import tail
 
 # For peers' WSGI applications: the same server as ours, with the same kind of process.
-GUNICORN = [sys.executable, "-m", "gunicorn", "--pythonpath", str(config.ROOT), "-k", "catalog.webworker.EvenWorker"]
+GUNICORN = [sys.executable, "-m", "gunicorn", "--pythonpath", str(config.ROOT), "-k", "catalog.web.worker.Worker"]
 READY_SECONDS = 60
 STATE_SETTINGS = ("DATABASE_URL", "POSTGRES_HOST", "REDIS_URL", "CACHE_REDIS_URL", "UPLOAD_DIR")
 

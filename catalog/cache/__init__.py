@@ -60,6 +60,7 @@ class Cache:
         settings = app.config
         keys = protocol.Keys(settings["CACHE_PREFIX"])
         client = Client(settings["CACHE_REDIS_URL"]) if settings["CACHE_ENABLED"] else None
+        self.client = client
         with app.app_context():
             self.engine = db.engine
         self.ttl = settings["CACHE_TTL_SECONDS"]

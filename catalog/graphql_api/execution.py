@@ -6,7 +6,7 @@ from typing import Any
 from flask import Response, current_app
 from graphql import DocumentNode, OperationDefinitionNode, OperationType, get_operation_ast
 
-from catalog import idempotency
+from catalog import idempotency, ratelimits
 from catalog.errors import BadRequest, MethodNotAllowed
 from catalog.graphql_api import limits
 from catalog.graphql_api.documents import Invalid, prepared
@@ -21,19 +21,20 @@ def execute(asked: dict[str, Any], *, reads_only: bool = False) -> Body:
     """Run the operation of a loaded RequestSchema and return `data`, `errors` or both.
 
     A document that is wrong or asks for too much is not run, and has no `data`. Raises MethodNotAllowed for a mutation
-    where only reads are allowed.
+    where only reads are allowed, TooManyRequests where a limit of the caller is used up.
     """
     variables = _binary(asked.get("variables") or {})
     try:
         document = prepared(asked["query"], current_app.config["GRAPHQL_INTROSPECTION"])
         operation = _operation(document, asked.get("operation_name"))
-        limits.Cost(limits.fragments_of(document), variables).check(operation)
+        cost = limits.Cost(limits.fragments_of(document), variables).check(operation)
     except Refused as refusal:
         return {"errors": [answered(refusal)]}
     except Invalid as invalid:
         return {"errors": [answered(error) for error in invalid.errors]}
     if reads_only and operation.operation is not OperationType.QUERY:
         raise MethodNotAllowed("A mutation must be sent with POST.", Allow="POST")
+    _count(operation, cost)
     body = _run(asked, document, variables)
     if (
         body.get("data")
@@ -60,6 +61,13 @@ def fingerprint_of_mutation(asked: dict[str, Any]) -> bytes | None:
 def is_whole(response: Response) -> bool:
     """Tell whether an answer has no errors."""
     return "errors" not in response.get_json()
+
+
+def _count(operation: OperationDefinitionNode, cost: int) -> None:
+    """Count what an operation costs; a mutation's fields are writes too. Raises TooManyRequests."""
+    if operation.operation is OperationType.MUTATION:
+        ratelimits.spend("writes", len(operation.selection_set.selections))
+    ratelimits.spend("graphql", cost - 1)  # the request has counted as one
 
 
 def _operation(document: DocumentNode, name: str | None) -> OperationDefinitionNode:

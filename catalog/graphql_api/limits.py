@@ -126,12 +126,13 @@ class Cost:
         self._fragments, self._variables = fragments, variables
         self._known: dict[str, int] = {}
 
-    def check(self, operation: OperationDefinitionNode) -> None:
-        """Refuse an operation that costs too much. Raises Refused."""
+    def check(self, operation: OperationDefinitionNode) -> int:
+        """Return what an operation costs. Raises Refused for one that costs too much."""
         root = core.get_root_type(operation.operation)
         cost = self._of(operation.selection_set, root)
         if cost > MAX_COST:
             raise Refused(f"The operation costs {cost:,}; {MAX_COST:,} are allowed. Ask for less.", "too_expensive")
+        return cost
 
     def _of(self, selections: SelectionSetNode, parent: GraphQLNamedType | None) -> int:
         return sum(self._of_selection(each, parent) for each in selections.selections)

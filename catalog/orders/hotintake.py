@@ -20,6 +20,7 @@ from catalog import hotpath, metrics
 from catalog.errors import CatalogError
 from catalog.extensions import db
 from catalog.fields import utc
+from catalog.headers import Headers
 from catalog.http import JSON_MAX_BYTES, parse_json
 from catalog.orders import bell, intake
 from catalog.orders.certain import certain
@@ -44,6 +45,7 @@ class HotIntake:
         self._together: intake.Together[intake.Asked, Kept] = intake.Together(self._keep)
         self._connection: Connection | None = None
         self._ringer = Ringer(app)
+        self._shared = hotpath.Shared(app)
 
     def __call__(self, environ: hotpath.Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Keep and answer an order, or pass the request on."""
@@ -53,10 +55,12 @@ class HotIntake:
         raw = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
         order = _read(raw) if len(raw) == int(environ["CONTENT_LENGTH"]) else None
         request_id = hotpath.request_id(environ)
-        kept = self._together.submit(intake.Asked(order, _who(environ, request_id))) if order else None
-        if order is None or kept is None or isinstance(kept, Exception):
+        shared = self._shared.headers("writes", environ, request_id) if order else None
+        asked = intake.Asked(order, _who(environ, request_id)) if order and shared is not None else None
+        kept = self._together.submit(asked) if asked else None
+        if order is None or shared is None or kept is None or isinstance(kept, Exception):
             return self._inner({**environ, "wsgi.input": io.BytesIO(raw)}, start_response)
-        return _answer(order, *kept, started, request_id, start_response)
+        return _answer(order, *kept, shared, started, start_response)
 
     def _keep(self, asked: Sequence[intake.Asked]) -> list[Kept]:
         """Insert orders, durably when it returns."""
@@ -157,7 +161,7 @@ def _read(raw: bytes) -> Content | None:
 
 
 def _answer(
-    order: Content, own: str, created_at: datetime, started: float, request_id: str, start_response: Any
+    order: Content, own: str, created_at: datetime, shared: Headers, started: float, start_response: Any
 ) -> list[bytes]:
     body = _shown(order, own, created_at)
     start_response(
@@ -166,7 +170,7 @@ def _answer(
             ("Content-Type", "application/json"),
             ("Content-Length", str(len(body))),
             ("Location", f"{PATH}/{order['id']}"),
-            ("X-Request-ID", request_id),
+            *shared,
         ],
     )
     metrics.count_request("POST", PATH, 202, time.perf_counter() - started)

@@ -1,11 +1,14 @@
 """A receiver on a real socket that can misbehave in every way a test thinks of."""
 
 import socket
+import ssl
+import subprocess
 import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
@@ -34,15 +37,15 @@ def answer(status: int, body: bytes = b"", **headers: str) -> Callable[[socket.s
 class Receiver:
     """A server in threads; `behave` answers each whole request and may be replaced at any time."""
 
-    def __init__(self, behave: Callable[[socket.socket, Request], None] | None = None) -> None:
+    def __init__(self, behave: Callable[[socket.socket, Request], None] | None = None, host: str = "127.0.0.1") -> None:
         self.behave = behave or answer(200, b"ok")
         self.requests: list[Request] = []
         self.connections = 0
         self.closing = threading.Event()
         self._arrived = threading.Condition()
-        self._server = socket.create_server(("127.0.0.1", 0), backlog=512)
+        self._server = socket.create_server((host, 0), backlog=512)
         self.port = self._server.getsockname()[1]
-        self.url = f"http://127.0.0.1:{self.port}/hook"
+        self.url = f"http://{host}:{self.port}/hook"
 
     def __enter__(self) -> "Receiver":
         threading.Thread(target=self._accept, daemon=True).start()
@@ -87,3 +90,31 @@ class Receiver:
             name, _, value = line.decode().partition(":")
             headers[name.lower()] = value.strip()
         return Request(headers, stream.read(int(headers.get("content-length", 0))))
+
+
+def make_certificate(folder: Path) -> Path:
+    """Make a certificate for localhost that nobody signed but itself: cert.pem and key.pem in the folder."""
+    command = (
+        "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=DNS:localhost"
+    )
+    subprocess.run(
+        [*command.split(), "-keyout", folder / "key.pem", "-out", folder / "cert.pem"], check=True, capture_output=True
+    )
+    return folder
+
+
+class TlsReceiver(Receiver):
+    """The same over TLS."""
+
+    def __init__(self, folder: Path, host: str = "127.0.0.1") -> None:
+        super().__init__(host=host)
+        self.url = self.url.replace("http:", "https:")
+        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self._context.load_cert_chain(folder / "cert.pem", folder / "key.pem")
+
+    def _serve(self, connection: socket.socket) -> None:
+        try:
+            wrapped = self._context.wrap_socket(connection, server_side=True)
+        except (ssl.SSLError, OSError):
+            return
+        super()._serve(wrapped)

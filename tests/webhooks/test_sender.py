@@ -3,15 +3,13 @@
 import gc
 import resource
 import socket
-import ssl
 import struct
-import subprocess
 import time
 
 import pytest
 
 from catalog.webhooks.transfer import BODY_LIMIT, Post
-from tests.webhooks.receivers import Receiver, answer
+from tests.webhooks.receivers import Receiver, TlsReceiver, answer, make_certificate
 
 LIMIT = 1.0
 
@@ -180,32 +178,7 @@ def test_a_body_that_is_no_text_comes_back_as_text_that_postgresql_takes(make_se
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory):
-    """A certificate for localhost that nobody signed but itself."""
-    folder = tmp_path_factory.mktemp("tls")
-    command = (
-        "openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -addext subjectAltName=DNS:localhost"
-    )
-    subprocess.run(
-        [*command.split(), "-keyout", folder / "key.pem", "-out", folder / "cert.pem"], check=True, capture_output=True
-    )
-    return folder
-
-
-class TlsReceiver(Receiver):
-    """The same over TLS."""
-
-    def __init__(self, folder):
-        super().__init__()
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(folder / "cert.pem", folder / "key.pem")
-        self._context = context
-
-    def _serve(self, connection):
-        try:
-            wrapped = self._context.wrap_socket(connection, server_side=True)
-        except (ssl.SSLError, OSError):
-            return
-        super()._serve(wrapped)
+    return make_certificate(tmp_path_factory.mktemp("tls"))
 
 
 def test_tls_is_verified_against_the_certificates_and_the_name(certificate, make_sender):

@@ -1,4 +1,4 @@
-"""The web server's process: gunicorn's threads, with its connections shared out evenly."""
+"""gunicorn's threaded worker, with connections shared out evenly over the processes."""
 
 import time
 

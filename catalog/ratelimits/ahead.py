@@ -1,0 +1,67 @@
+"""Counting before Flask: a process takes hits in bunches, so that most are counted without asking anyone."""
+
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from limits import RateLimitItem
+
+from catalog.ratelimits.callers import by_environ
+from catalog.ratelimits.counters import Counters, Window, shown
+
+BUNCHES = 100  # in a limit: what a process took and did not spend in its window is less than a hundredth
+MOST_LEASES = 10_000
+
+Headers = list[tuple[str, str]]
+
+
+@dataclass(slots=True)
+class Lease:
+    """Hits that were taken, and not all spent."""
+
+    left: int
+    used: int  # by all, when they were taken
+    ends: float  # as time.monotonic()
+
+
+class Ahead:
+    """The leases of one process."""
+
+    def __init__(self, counters: Counters, items: Mapping[str, RateLimitItem], prefix: str):
+        self._counters, self._items, self._prefix = counters, items, prefix
+        self._leases: dict[tuple[str, str], Lease] = {}
+        self._lock = threading.Lock()
+
+    def count(self, what: str, environ: dict[str, Any]) -> Headers | None:
+        """Count one request and return the headers of its answer; None where Flask must count, and may refuse."""
+        item = self._items.get(what)
+        if item is None:
+            return []
+        caller = by_environ(environ)
+        if caller is None:
+            return None
+        window = self._spent(what, caller) or self._lease(item, what, caller)
+        return list(shown({what: (item, window)}).items()) if window else None
+
+    def _spent(self, what: str, caller: str) -> Window | None:
+        """Spend a hit that was taken before; return None where there is none."""
+        now = time.monotonic()
+        with self._lock:
+            lease = self._leases.get((what, caller))
+            if lease is None or lease.left == 0 or now >= lease.ends:
+                return None
+            lease.left -= 1
+            return Window(lease.used - lease.left, lease.ends - now)
+
+    def _lease(self, item: RateLimitItem, what: str, caller: str) -> Window | None:
+        """Take a bunch and spend its first hit; outside of the lock, since Redis may keep us waiting."""
+        key = item.key_for(self._prefix, caller, what)
+        bunch = max(1, item.amount // BUNCHES)
+        taken, window = self._counters.take(key, bunch, item.get_expiry(), item.amount)
+        with self._lock:
+            if len(self._leases) >= MOST_LEASES:
+                self._leases.clear()
+            self._leases[what, caller] = Lease(taken, window.used, time.monotonic() + window.left)
+        return self._spent(what, caller)

@@ -1,0 +1,130 @@
+"""What every answer tells browsers, whoever answers; other origins; cookies; proxies."""
+
+import pytest
+import requests
+from flask import request
+
+from catalog import headers, proxies
+from catalog.app import create_app
+from catalog.products import service
+from tests.orders.conftest import body as order
+from tests.processes import served
+
+URL = "/api/v1/products"
+HERE = {name.lower(): value for name, value in headers.PLAIN}
+PATHS = ["/", URL, "/nowhere", "/health/live", "/metrics", "/api/openapi.json", "/api/static/docs.css"]
+SHOP = "https://shop.example.com"
+EXPOSED = {"ETag", "Location", "RateLimit", "RateLimit-Policy", "Retry-After", "X-Request-ID"}
+
+
+def told(answer) -> dict[str, str]:
+    return {name.lower(): value for name, value in answer.headers.items() if name.lower() in HERE}
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_every_answer_has_the_headers(client, path):
+    assert told(client.get(path, buffered=True)) == HERE
+
+
+@pytest.mark.parametrize("path", ["/api/docs", "/api/redoc", "/graphql"])
+def test_a_page_has_a_policy_of_its_own_that_is_strict(client, path):
+    answer = client.get(path, headers={"Accept": "text/html"}, follow_redirects=True)
+    policy = answer.headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    assert "frame-ancestors 'none'" in policy
+    assert "script-src 'self'" in policy
+    assert "unsafe-inline" not in policy.partition("style-src")[0]
+    assert {**told(answer), "content-security-policy": ""} == {**HERE, "content-security-policy": ""}
+
+
+def test_answers_before_flask_have_them_too(app, committed, environment):
+    with app.app_context():
+        product = service.create({"name": "Lamp"}).id
+    with served(environment) as url:
+        answers = [requests.get(f"{url}{URL}/{product}", timeout=5) for _ in range(2)]
+        answers.append(requests.post(f"{url}/api/v1/orders", json=order(1), timeout=5))
+    assert [answer.headers.get("X-Cache") for answer in answers] == ["MISS", "HIT", None]
+    assert [told(answer) for answer in answers] == [HERE] * 3
+
+
+@pytest.mark.parametrize(
+    ("environment_name", "scheme", "strict"),
+    [("production", "https", True), ("production", "http", False), ("development", "https", False)],
+)
+def test_https_alone_is_asked_for_in_production_and_over_https(make_app, environment_name, scheme, strict):
+    app = make_app(CATALOG_ENV=environment_name)
+    with app.app_context():
+        product = service.create({"name": "Lamp"}).id
+    client = app.test_client()
+    for _ in range(2):
+        answer = client.get(f"{URL}/{product}", base_url=f"{scheme}://x")
+        assert ("Strict-Transport-Security" in answer.headers) == strict
+
+
+def test_other_origins_are_told_nothing_where_none_is_set(client):
+    for answer in (client.get(URL, headers={"Origin": SHOP}), preflight(client, SHOP)):
+        assert not [name for name, _ in answer.headers if name.startswith("Access-Control")]
+
+
+def preflight(client, origin):
+    asked = {"Origin": origin, "Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "If-Match"}
+    return client.options(URL, headers=asked)
+
+
+def test_an_origin_that_is_set_may_call_and_read_the_headers(make_app):
+    client = make_app(CORS_ORIGINS=[SHOP, "https://b.example"]).test_client()
+    answer = client.get(URL, headers={"Origin": SHOP})
+    assert answer.headers["Access-Control-Allow-Origin"] == SHOP
+    assert set(answer.headers["Access-Control-Expose-Headers"].split(", ")) >= EXPOSED
+    assert "Origin" in answer.headers["Vary"]
+    asked = preflight(client, SHOP)
+    assert (asked.status_code, asked.headers["Access-Control-Allow-Headers"]) == (200, "If-Match")
+    assert "DELETE" in asked.headers["Access-Control-Allow-Methods"]
+    assert asked.headers["Access-Control-Max-Age"] == "600"
+    assert "Access-Control-Allow-Credentials" not in asked.headers
+
+
+@pytest.mark.parametrize("origin", ["https://evil.example", f"{SHOP}.evil.example", "http://shop.example.com", "null"])
+def test_another_origin_may_not(make_app, origin):
+    client = make_app(CORS_ORIGINS=[SHOP]).test_client()
+    for answer in (client.get(URL, headers={"Origin": origin}), preflight(client, origin)):
+        assert answer.headers.get("Access-Control-Allow-Origin") != origin
+        assert answer.headers.get("Access-Control-Allow-Origin") != "*"
+
+
+def test_a_hit_is_told_to_the_origin_that_may_read_it(make_app):
+    app = make_app(CORS_ORIGINS=[SHOP])
+    with app.app_context():
+        product = service.create({"name": "Lamp"}).id
+    answers = [app.test_client().get(f"{URL}/{product}", headers={"Origin": SHOP}) for _ in range(2)]
+    assert [answer.headers["X-Cache"] for answer in answers] == ["MISS", "HIT"]
+    assert {answer.headers["Access-Control-Allow-Origin"] for answer in answers} == {SHOP}
+
+
+@pytest.mark.parametrize(("environment_name", "secure"), [("production", True), ("development", False)])
+def test_a_cookie_is_for_this_site_and_not_for_scripts(monkeypatch, environment_name, secure):
+    for name, value in {"ENCRYPTION_KEYS": "A" * 43 + "=", "SECRET_KEY": "s" * 40}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("CATALOG_ENV", environment_name)
+    app = create_app({"SECRET_KEY": "s" * 40})
+    cookie = app.session_interface
+    assert (cookie.get_cookie_secure(app), cookie.get_cookie_httponly(app)) == (secure, True)
+    assert cookie.get_cookie_samesite(app) == "Lax"
+
+
+@pytest.mark.parametrize(
+    ("trusted", "forwarded", "seen"),
+    [
+        (0, "203.0.113.9", "127.0.0.1"),
+        (1, "203.0.113.9", "203.0.113.9"),
+        (1, "1.2.3.4, 203.0.113.9", "203.0.113.9"),
+        (2, "1.2.3.4, 203.0.113.9, 10.0.0.1", "203.0.113.9"),
+        (2, "203.0.113.9", "127.0.0.1"),
+    ],
+)
+def test_only_as_many_proxies_as_are_set_are_believed(make_app, trusted, forwarded, seen):
+    app = make_app(TRUSTED_PROXIES=trusted)
+    app.add_url_rule("/whoami", view_func=lambda: request.remote_addr)
+    proxies.register(app)
+    answer = app.test_client().get("/whoami", headers={"X-Forwarded-For": forwarded})
+    assert answer.text == seen
