@@ -7,7 +7,9 @@ from typing import Any
 
 from gunicorn.glogging import Logger
 
+from catalog.config import check_open_address as _check_open_address
 from catalog.config import load as _load
+from catalog.gate import is_open as _is_open
 from catalog.logs import configure as _configure_logs
 
 _settings = _load()
@@ -45,6 +47,16 @@ _counted = Path(_settings["DATA_DIR"]) / "metrics"
 shutil.rmtree(_counted, ignore_errors=True)
 _counted.mkdir(parents=True)
 os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(_counted)
+
+
+def on_starting(server: Any) -> None:
+    """Refuse other addresses than the settings' too (`--bind`, GUNICORN_CMD_ARGS), and say that no key is needed."""
+    if not _is_open(_settings):
+        return
+    for address in server.cfg.address:
+        if isinstance(address, tuple) and not _settings["PUBLISHED_ON_LOOPBACK"]:
+            _check_open_address(address[0])
+    server.log.warning("Open: whoever reaches this service needs no key. CATALOG_ENV=production asks for keys.")
 
 
 def post_fork(_server: Any, _worker: Any) -> None:

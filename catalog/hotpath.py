@@ -14,7 +14,7 @@ from typing import Any
 
 from flask import Flask
 
-from catalog import cache, metrics
+from catalog import cache, gate, metrics
 from catalog.cache import HIT, Copy, Reader, Unreachable
 from catalog.http import holds
 from catalog.logs import SANE_ID
@@ -31,24 +31,30 @@ def register(app: Flask, routes: Mapping[str, str]) -> None:
     """Answer hits of these routes, `{rule ending in a UUID: namespace of its copies}`, before Flask does."""
     reader = cache.of(app).reader
     if reader:
-        app.wsgi_app = HotPath(app.wsgi_app, reader, routes)  # type: ignore[method-assign]
+        app.wsgi_app = HotPath(app, reader, routes)  # type: ignore[method-assign]
 
 
 class HotPath:
     """A WSGI layer around the application."""
 
-    def __init__(self, application: Wsgi, reader: Reader, routes: Mapping[str, str]):
-        self._application, self._reader = application, reader
+    def __init__(self, app: Flask, reader: Reader, routes: Mapping[str, str]):
+        self._application: Wsgi = app.wsgi_app
+        self._reader, self._gate = reader, gate.of(app)
         self._routes = [
-            (re.compile(re.escape(rule.partition("<")[0]) + f"({_UUID})").fullmatch, rule, space + ":")
+            (
+                re.compile(re.escape(rule.partition("<")[0]) + f"({_UUID})").fullmatch,
+                gate.scope_of(app, "GET", rule),
+                rule,
+                space + ":",
+            )
             for rule, space in routes.items()
         ]
 
     def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Answer a hit, or pass the request on."""
         if environ["REQUEST_METHOD"] == "GET" and is_plain(environ):
-            for matches, rule, space in self._routes:
-                if match := matches(environ["PATH_INFO"]):
+            for matches, scope, rule, space in self._routes:
+                if (match := matches(environ["PATH_INFO"])) and self._gate.known(environ, scope):
                     started = time.perf_counter()
                     copy = self._copy(space + match[1])
                     if copy:
@@ -66,7 +72,7 @@ class HotPath:
 
 
 def is_plain(environ: Environ) -> bool:
-    """Tell whether nothing but the path decides on the answer. Who may read, and how often, is asked here."""
+    """Tell whether nothing but the path, and who asks for it, decides on the answer."""
     return "HTTP_ORIGIN" not in environ  # CORS headers are Flask's
 
 

@@ -6,9 +6,10 @@ from typing import Any
 from flask import current_app
 from graphql import DocumentNode, OperationDefinitionNode, OperationType, get_operation_ast
 
+from catalog import access
 from catalog.errors import BadRequest, MethodNotAllowed
 from catalog.graphql_api import limits
-from catalog.graphql_api.documents import Invalid, prepared
+from catalog.graphql_api.documents import Invalid, prepared, scopes_of
 from catalog.graphql_api.errors import Refused, answered
 from catalog.graphql_api.schema import schema
 
@@ -19,12 +20,13 @@ def execute(asked: dict[str, Any], *, reads_only: bool = False) -> Body:
     """Run the operation of a loaded RequestSchema and return `data`, `errors` or both.
 
     A document that is wrong or asks for too much is not run, and has no `data`. Raises MethodNotAllowed for a mutation
-    where only reads are allowed.
+    where only reads are allowed, and Forbidden for an operation with a field whose scope the caller has not.
     """
     variables = _binary(asked.get("variables") or {})
+    text, name, introspection = asked["query"], asked.get("operation_name"), current_app.config["GRAPHQL_INTROSPECTION"]
     try:
-        document = prepared(asked["query"], current_app.config["GRAPHQL_INTROSPECTION"])
-        operation = _operation(document, asked.get("operation_name"))
+        document = prepared(text, introspection)
+        operation = _operation(document, name)
         limits.Cost(limits.fragments_of(document), variables).check(operation)
     except Refused as refusal:
         return {"errors": [answered(refusal)]}
@@ -32,6 +34,7 @@ def execute(asked: dict[str, Any], *, reads_only: bool = False) -> Body:
         return {"errors": [answered(error) for error in invalid.errors]}
     if reads_only and operation.operation is not OperationType.QUERY:
         raise MethodNotAllowed("A mutation must be sent with POST.", Allow="POST")
+    access.demand(scopes_of(text, introspection, name))
     return _run(asked, document, variables)
 
 

@@ -16,7 +16,7 @@ from typing import Any
 from flask import Flask
 from sqlalchemy import Connection
 
-from catalog import hotpath, metrics
+from catalog import gate, hotpath, metrics
 from catalog.errors import CatalogError
 from catalog.extensions import db
 from catalog.fields import utc
@@ -40,6 +40,7 @@ class HotIntake:
     def __init__(self, app: Flask):
         self._app = app
         self._inner: hotpath.Wsgi = app.wsgi_app
+        self._gate, self._scope = gate.of(app), gate.scope_of(app, "POST", PATH)
         self._together: intake.Together[Kept] = intake.Together(self._keep)
         self._connection: Connection | None = None
         self._ringer = Ringer(app)
@@ -47,6 +48,8 @@ class HotIntake:
     def __call__(self, environ: hotpath.Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Keep and answer an order, or pass the request on."""
         if environ["REQUEST_METHOD"] != "POST" or environ["PATH_INFO"] != PATH or not _is_plain(environ):
+            return self._inner(environ, start_response)
+        if self._gate.known(environ, self._scope) is None:
             return self._inner(environ, start_response)
         started = time.perf_counter()
         raw = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
