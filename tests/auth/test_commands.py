@@ -10,8 +10,12 @@ URL = "/api/v1/transforms"
 @pytest.fixture
 def keys(production):
     """Return a function that runs `flask keys …` and returns its result."""
-    runner = production.test_cli_runner()
-    return lambda *arguments: runner.invoke(args=["keys", *arguments])
+
+    def run(*arguments):
+        with production.app_context():
+            return production.test_cli_runner().invoke(args=["keys", *arguments])
+
+    return run
 
 
 def test_a_key_goes_to_standard_output_alone(keys, outside):

@@ -26,7 +26,14 @@ def run(arguments, settings):
     return done.returncode, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "db.example.com"])
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "catalog.example.com", "127.0.0.1.example.com"])
+def test_the_settings_refuse_an_open_service_at_an_address_that_others_reach(monkeypatch, host):
+    monkeypatch.setenv("HOST", host)
+    with pytest.raises(config.ConfigError, match="CATALOG_ENV=production"):
+        config.load()
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0"])
 @pytest.mark.parametrize("command", [GUNICORN, ("-m", "catalog.cli", "start")], ids=["gunicorn", "start"])
 def test_the_open_service_refuses_to_start_at_an_address_that_others_reach(environment, command, host):
     status, said = run(command, {**environment, "HOST": host})
