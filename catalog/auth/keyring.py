@@ -8,7 +8,7 @@ import hmac
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from secrets import token_urlsafe
@@ -34,7 +34,9 @@ RENEWED_SECONDS = 2.0  # by one request, while the others go on with what is kno
 RETRY_SECONDS = 0.5
 MOST_KNOWN = 10_000
 
+_NO_KEY = ("", b"")
 _ROW = select(
+    ApiKey.id,
     ApiKey.name,
     ApiKey.scopes,
     ApiKey.networks,
@@ -48,10 +50,9 @@ _ROW = select(
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A key as the table had it; times are in seconds since 1970."""
+    """A key as the table had it, and who came with it first; times are in seconds since 1970."""
 
-    name: str
-    scopes: frozenset[str]
+    caller: Caller
     networks: tuple[IPv4Network | IPv6Network, ...]
     digest: bytes
     previous_digest: bytes
@@ -81,9 +82,9 @@ class Keyring:
     def __call__(self, text: str, address: str) -> Caller:
         """Return whose key it is. Raises Unauthorized, Forbidden; without a database Unavailable or SQLAlchemyError."""
         now = time.time()
-        token = self.signer.read(text)
-        key = self._look_up(token.id) if token else None
-        if token is None or key is None or not _fits(token.digest, key, now):
+        key_id, digest = self.signer.read(text) or _NO_KEY
+        key = self._look_up(key_id, address) if key_id else None
+        if key is None or not _fits(digest, key, now):
             raise unauthorized(f"This is no key of this service. {HOW}", sent=True)
         if key.revoked:
             raise unauthorized("This key was revoked. An administrator can make another.", sent=True)
@@ -91,8 +92,8 @@ class Keyring:
             raise unauthorized("This key has expired. An administrator can make another.", sent=True)
         if key.networks and not _within(address, key.networks):
             raise Forbidden("This key may not be used from this address.")
-        self._uses.note(token.id, now)
-        return Caller(f"key:{token.id}", key.name, address, key.scopes)
+        self._uses.note(key_id, now)
+        return key.caller if key.caller.address == address else replace(key.caller, address=address)
 
     @property
     def signer(self) -> Signer:
@@ -101,25 +102,25 @@ class Keyring:
             self._signer = self._make_signer()
         return self._signer
 
-    def _look_up(self, key_id: str) -> Key | None:
+    def _look_up(self, key_id: str, address: str) -> Key | None:
         known, now = self._known.get(key_id), time.monotonic()
         if known is None or now >= known.until:
-            return self._read(key_id)
+            return self._read(key_id, address)
         if now >= known.due:
             known.due = now + RETRY_SECONDS  # the others need not try meanwhile
             try:
-                return self._read(key_id)
+                return self._read(key_id, address)
             except (SQLAlchemyError, Unavailable) as error:
                 if time.monotonic() >= known.until:
                     raise
                 log.warning("A key could not be looked up again: %s", type(error).__name__)
         return known.key
 
-    def _read(self, key_id: str) -> Key | None:
+    def _read(self, key_id: str, address: str) -> Key | None:
         began = time.monotonic()
         with self._engine.connect() as connection:
             row = connection.execute(_ROW.where(ApiKey.id == key_id)).one_or_none()
-        known = Known(_key(row) if row else None, began + RENEWED_SECONDS, began + BELIEVED_SECONDS)
+        known = Known(_key(row, address) if row else None, began + RENEWED_SECONDS, began + BELIEVED_SECONDS)
         if time.monotonic() >= known.until:
             raise Unavailable("The database took too long to look up the key. Please try again.")
         if len(self._known) >= MOST_KNOWN:
@@ -154,11 +155,10 @@ def of(app: Flask) -> Keyring:
     return app.extensions["catalog-keyring"]  # type: ignore[no-any-return]
 
 
-def _key(row: object) -> Key:
+def _key(row: object, address: str) -> Key:
     values = row._mapping  # type: ignore[attr-defined]
     return Key(
-        name=values["name"],
-        scopes=frozenset(values["scopes"]),
+        caller=Caller(f"key:{values['id']}", values["name"], address, frozenset(values["scopes"])),
         networks=tuple(ip_network(each) for each in values["networks"]),
         digest=bytes(values["digest"]),
         previous_digest=bytes(values["previous_digest"] or b""),
