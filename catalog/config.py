@@ -74,7 +74,7 @@ SETTINGS = (
         "true: in development `HOST` may be any, as in a container whose port is published on 127.0.0.1 alone;"
         " whoever reaches the port then needs no key",
     ),
-    Setting("CATALOG_API_KEY", "str", None, "the key that `import`, `export` and `orders seed` send"),
+    Setting("CATALOG_API_KEY", "str", None, "the key that `import` and `export` send"),
     Setting("PORT", "int", 5000, "port that the web server binds", validate.Range(min=1, max=65535)),
     Setting("WEB_WORKERS", "int", None, "gunicorn processes; blank: one for each core", _at_least(1)),
     Setting("WEB_THREADS", "int", 4, "threads of each gunicorn process", _at_least(1)),

@@ -2,8 +2,17 @@
 
 import contextlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from secrets import token_urlsafe
+from typing import Any
+
+_FILE = "secret.key"
+
+
+def secret_key(settings: Mapping[str, Any]) -> str:
+    """Return SECRET_KEY; where it is blank, which it cannot be in production, one that is made and kept."""
+    return settings["SECRET_KEY"] or kept(Path(settings["DATA_DIR"]) / _FILE, token_urlsafe)
 
 
 def kept(path: Path, make: Callable[[], str]) -> str:

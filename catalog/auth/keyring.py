@@ -11,7 +11,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
-from secrets import token_urlsafe
 
 from flask import Flask
 from sqlalchemy import Engine, create_engine, select
@@ -26,8 +25,6 @@ from catalog.errors import Forbidden, Unavailable
 from catalog.gate import HOW, unauthorized
 
 log = logging.getLogger(__name__)
-
-KEY_FILE = "secret.key"
 
 BELIEVED_SECONDS = 4.0  # after the look-up began; the rest of five is for the request that is under way
 RENEWED_SECONDS = 2.0  # by one request, while the others go on with what is known
@@ -132,10 +129,6 @@ class Keyring:
 def register(app: Flask) -> Keyring:
     """Give the application its keyring, with a connection of its own, so that no exhausted pool keeps callers out."""
     settings = app.config
-
-    def signer() -> Signer:
-        return Signer(settings["SECRET_KEY"] or keyfile.kept(settings["DATA_DIR"] / KEY_FILE, token_urlsafe))
-
     connect = {"application_name": "catalog keys", "connect_timeout": 3, "options": "-c statement_timeout=3s"}
     engine = create_engine(
         settings["DATABASE_URL"],
@@ -146,7 +139,7 @@ def register(app: Flask) -> Keyring:
         isolation_level="AUTOCOMMIT",
         connect_args=connect,
     )
-    keyring = app.extensions["catalog-keyring"] = Keyring(signer, engine)
+    keyring = app.extensions["catalog-keyring"] = Keyring(lambda: Signer(keyfile.secret_key(settings)), engine)
     return keyring
 
 
