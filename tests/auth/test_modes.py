@@ -6,9 +6,11 @@ import sys
 
 import pytest
 import requests
+from sqlalchemy import text
 
 from catalog import config
 from catalog.app import create_app
+from catalog.extensions import db
 from tests.auth.conftest import PRODUCTION, bearer
 from tests.processes import free_port, served
 
@@ -116,3 +118,14 @@ def test_what_makes_things_up_refuses_in_production(environment, command):
     status, said = run(("-m", "catalog.cli", *command), {**environment, **PRODUCTION})
     assert status != 0
     assert "for development" in said
+
+
+def test_production_gets_no_sample_products_whatever_the_setting_says(committed, environment):
+    def products_after(settings):
+        status, said = run(("-m", "catalog.cli", "prepare"), {**environment, "SEED_ON_START": "true", **settings})
+        assert status == 0, said
+        with committed.app_context():
+            return db.session.scalar(text("SELECT count(*) FROM products"))
+
+    assert products_after(PRODUCTION) == 0
+    assert products_after({}) == 5
