@@ -2,15 +2,22 @@
 
 import os
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
 from gunicorn.glogging import Logger
 
+from catalog.config import ConfigError as _ConfigError
+from catalog.config import check_open_address as _check_open_address
 from catalog.config import load as _load
+from catalog.gate import is_open as _is_open
 from catalog.logs import configure as _configure_logs
 
-_settings = _load()
+try:
+    _settings = _load()
+except _ConfigError as _error:
+    sys.exit(str(_error))
 
 _host = _settings["HOST"]
 bind = f"[{_host}]:{_settings['PORT']}" if ":" in _host else f"{_host}:{_settings['PORT']}"
@@ -46,6 +53,19 @@ _counted = Path(_settings["DATA_DIR"]) / "metrics"
 shutil.rmtree(_counted, ignore_errors=True)
 _counted.mkdir(parents=True)
 os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(_counted)
+
+
+def on_starting(server: Any) -> None:
+    """Refuse other addresses than the settings' too (`--bind`, GUNICORN_CMD_ARGS), and say that no key is needed."""
+    if not _is_open(_settings):
+        return
+    hosts = [address[0] for address in server.cfg.address if isinstance(address, tuple)]
+    try:
+        for host in () if _settings["PUBLISHED_ON_LOOPBACK"] else hosts:
+            _check_open_address(host)
+    except _ConfigError as error:
+        sys.exit(str(error))
+    server.log.warning("Open: whoever reaches this service needs no key. CATALOG_ENV=production asks for keys.")
 
 
 def post_fork(_server: Any, _worker: Any) -> None:

@@ -117,7 +117,10 @@ def install_once(name: str, requirements: Path, work: "Callable[[Path], None]") 
 
 def needs_servers() -> bool:
     """Whether a server is not given by URL, in the environment or in `.env`, and so must be brought along."""
-    given = {name for name, value in {**env_file(), **os.environ}.items() if value.strip()}
+    settings = {**env_file(), **os.environ}
+    if settings.get("CATALOG_ENV") == "production":
+        return False  # where all of them must be given
+    given = {name for name, value in settings.items() if value.strip()}
     return not all(given & set(names) for names in SERVER_SETTINGS)
 
 

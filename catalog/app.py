@@ -6,10 +6,12 @@ from flask import Flask
 
 from catalog import (
     __version__,
+    access,
     cache,
     config,
     cors,
     errors,
+    gate,
     headers,
     hotpath,
     http,
@@ -26,7 +28,8 @@ def create_app(overrides: dict[str, Any] | None = None, *, routes: bool = True) 
     """Return the application, configured from the environment; `overrides` is for tests.
 
     Without `routes` it loads in half the time, for what only works on the database.
-    Raises catalog.config.ConfigError when a setting is missing or cannot be read.
+    Raises catalog.config.ConfigError when a setting is missing or cannot be read, and catalog.access.Undeclared for
+    an operation without a scope.
     """
     app = Flask(__name__)
     app.config.update(config.load())
@@ -39,13 +42,17 @@ def create_app(overrides: dict[str, Any] | None = None, *, routes: bool = True) 
     streams.register(app)
     if routes:
         _register_features(app)
+        access.check_declared(app)
     logs.register(app)
+    if routes:
+        _put_up_the_gate(app)
     metrics.register(app)
     errors.register(app)
     headers.register(app)
     cors.register(app)
     ratelimits.register(app)
-    hotpath.register(app, {"/api/v1/products/<uuid:product_id>": "product"})
+    if routes:
+        hotpath.register(app, {"/api/v1/products/<uuid:product_id>": "product"})
     return app
 
 
@@ -72,6 +79,7 @@ def _derived(app: Flask) -> dict[str, Any]:
         "MAX_FORM_PARTS": 32,
         "MAX_FORM_MEMORY_SIZE": 500_000,
         "MAX_CONTENT_LENGTH": (settings["UPLOAD_MAX_MB"] + 1) * 1024 * 1024,
+        "DEBUG": app.debug and settings["CATALOG_ENV"] != "production",
         "API_TITLE": "Catalog",
         "API_VERSION": __version__,
         "OPENAPI_VERSION": "3.1.0",
@@ -86,11 +94,19 @@ def _bind_extensions(app: Flask) -> None:
     migrate.init_app(app, db, directory=str(config.ROOT / "migrations"))
 
 
+def _put_up_the_gate(app: Flask) -> None:
+    from catalog.auth import keyring
+
+    gate.register(app, keyring.register(app))
+
+
 def _register_features(app: Flask) -> None:
     from catalog.api_docs.routes import blueprint as api_docs
     from catalog.api_docs.routes import short as short_docs
     from catalog.audit.routes import blueprint as audit
     from catalog.audit.routes import histories
+    from catalog.auth.routes import blueprint as keys
+    from catalog.commands.keys import keys as key_commands
     from catalog.commands.orders import orders as order_commands
     from catalog.commands.webhooks import webhooks as webhook_commands
     from catalog.graphql_api.routes import blueprint as graphql
@@ -98,6 +114,7 @@ def _register_features(app: Flask) -> None:
     from catalog.imports.mapping_routes import blueprint as mappings
     from catalog.imports.routes import blueprint as imports
     from catalog.jobs.routes import celery, jobs
+    from catalog.jobs.trial_routes import trials
     from catalog.orders.routes import blueprint as orders
     from catalog.products.routes import blueprint as products
     from catalog.shop.routes import blueprint as shop
@@ -109,8 +126,12 @@ def _register_features(app: Flask) -> None:
         app.register_blueprint(pages)
     app.cli.add_command(webhook_commands)
     app.cli.add_command(order_commands)
+    app.cli.add_command(key_commands)
     api = openapi.Api(app)
     data = (products, shop, imports, mappings, orders, tasks)
-    for blueprint in (*data, histories, webhooks, jobs, celery, graphql, transforms, audit, health):
+    for blueprint in (*data, histories, webhooks, jobs, celery, graphql, transforms, audit, keys, health):
         api.register_blueprint(blueprint)
+    if gate.is_open(app.config):  # what is for trying out is not there in production
+        api.register_blueprint(trials, name="jobs_trial", url_prefix="/api/v1/jobs")
+        api.register_blueprint(trials, name="celery_trial", url_prefix="/api/v1/celery")
     api.register_blueprint(tasks, name="python_tasks", url_prefix="/api/python/v1/tasks")

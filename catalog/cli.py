@@ -4,7 +4,19 @@ import difflib
 
 import click
 
-from catalog.commands import data, develop, exports, graphql, imports, orders, processes, service, transforms, webhooks
+from catalog.commands import (
+    data,
+    develop,
+    exports,
+    graphql,
+    imports,
+    keys,
+    orders,
+    processes,
+    service,
+    transforms,
+    webhooks,
+)
 from catalog.stack.errors import StackError
 
 
@@ -71,6 +83,7 @@ VERBS = (
     transforms.transform,
     webhooks.verb,
     orders.verb,
+    keys.verb,
     graphql.playground,
     develop.test,
     develop.test_verbose,

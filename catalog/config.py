@@ -5,7 +5,7 @@ import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -87,7 +87,23 @@ SETTINGS = (
         "`development` or `production`",
         validate.OneOf(["development", "production"]),
     ),
-    Setting("HOST", "str", "127.0.0.1", "address that the web server binds"),
+    Setting(
+        "SECRET_KEY",
+        "str",
+        None,
+        "what API keys are checked with: 32 characters at least, known to nobody; another one ends all keys;"
+        " blank: one is made and kept in `DATA_DIR`; required in production",
+        validate.Length(min=32, error="must have 32 characters at least"),
+    ),
+    Setting("HOST", "str", "127.0.0.1", "address that the web server binds; in development only one of loopback"),
+    Setting(
+        "PUBLISHED_ON_LOOPBACK",
+        "bool",
+        False,
+        "true: in development `HOST` may be any, as in a container whose port is published on 127.0.0.1 alone;"
+        " whoever reaches the port then needs no key",
+    ),
+    Setting("CATALOG_API_KEY", "str", None, "the key that `import` and `export` send"),
     Setting("PORT", "int", 5000, "port that the web server binds", validate.Range(min=1, max=65535)),
     Setting("WEB_WORKERS", "int", None, "gunicorn processes; blank: one for each core", _at_least(1)),
     Setting("WEB_THREADS", "int", 4, "threads of each gunicorn process", _at_least(1)),
@@ -242,6 +258,7 @@ def _completed(values: dict[str, Any]) -> dict[str, Any]:
         values["REDIS_URL"] = values["REDIS_URL"] or f"{server}/0"
         values["CACHE_REDIS_URL"] = values["CACHE_REDIS_URL"] or f"{server}/1"
     _check_complete(values)
+    _check_closed(values)
     if values["WEBHOOK_ALLOWED_NETWORKS"] is None:
         values["WEBHOOK_ALLOWED_NETWORKS"] = () if values["CATALOG_ENV"] == "production" else LOOPBACK
     if values["GRAPHQL_INTROSPECTION"] is None:
@@ -262,13 +279,36 @@ def _rate_in_force(given: str | None, in_production: str, environment: str) -> s
 def _check_complete(values: dict[str, Any]) -> None:
     needed = ["DATABASE_URL", "REDIS_URL", "CACHE_REDIS_URL"]
     if values["CATALOG_ENV"] == "production":
-        needed.append("ENCRYPTION_KEYS")
+        needed += ["SECRET_KEY", "ENCRYPTION_KEYS"]
     missing = [f"  {name}: not set" for name in needed if not values[name]]
     if missing:
         raise ConfigError(
             "\n".join(["These settings are missing:", *missing])
             + "\nSet them; for development, `python3 manage.py start` brings servers of its own."
         )
+
+
+def _check_closed(values: dict[str, Any]) -> None:
+    """Refuse to be open to other machines."""
+    if values["CATALOG_ENV"] == "development" and not values["PUBLISHED_ON_LOOPBACK"]:
+        check_open_address(values["HOST"])
+
+
+def check_open_address(host: str) -> None:
+    """Raise ConfigError for an address at which other machines would reach an open service."""
+    if host != "localhost" and not _is_loopback(host):
+        raise ConfigError(
+            f"HOST is {host}, but with CATALOG_ENV=development whoever reaches the service may do everything, so it"
+            " binds to loopback alone.\nSet CATALOG_ENV=production, which asks for API keys, or HOST=127.0.0.1."
+            "\nIn a container whose port is published on 127.0.0.1 alone, set PUBLISHED_ON_LOOPBACK=true."
+        )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _url_of_parts(values: dict[str, Any]) -> str:

@@ -1,11 +1,11 @@
 """Secrets at rest: what must be read again is encrypted with keys that the database never sees."""
 
-import contextlib
-import os
 from pathlib import Path
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from flask import current_app
+
+from catalog import keyfile
 
 KEY_FILE = "encryption.key"
 
@@ -34,16 +34,4 @@ def _cipher() -> MultiFernet:
 
 
 def _development_key(folder: Path) -> str:
-    """Return the key kept in the data folder, made by whichever process needs it first."""
-    path = folder / KEY_FILE
-    if not path.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        fresh = folder / f".{KEY_FILE}.{os.getpid()}.{os.urandom(4).hex()}"
-        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(Fernet.generate_key())
-            file.flush()
-            os.fsync(file.fileno())
-        with contextlib.suppress(FileExistsError):
-            os.link(fresh, path)  # whole or not at all, and never over another process's key
-        fresh.unlink()
-    return path.read_text()
+    return keyfile.kept(folder / KEY_FILE, lambda: Fernet.generate_key().decode())

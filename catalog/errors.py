@@ -42,6 +42,16 @@ class ValidationFailed(CatalogError):
         super().__init__("Validation error", errors=errors)
 
 
+class Unauthorized(CatalogError):
+    """Who asks is not known; `WWW-Authenticate` must be given."""
+
+    status, code = 401, "unauthorized"
+
+
+class Forbidden(CatalogError):
+    status, code = 403, "forbidden"
+
+
 class NotFound(CatalogError):
     status, code = 404, "not_found"
 
@@ -147,6 +157,8 @@ def register(app: Flask) -> None:
 
 HTTP_CODES = {
     400: "bad_request",
+    401: "unauthorized",
+    403: "forbidden",
     404: "not_found",
     405: "method_not_allowed",
     406: "not_acceptable",

@@ -9,6 +9,7 @@ from typing import Any, NewType
 
 import marshmallow as ma
 import strawberry
+from strawberry.types.field import StrawberryField
 from strawberry.types.scalar import ScalarDefinition
 
 from catalog.errors import FieldError, NotFound, ValidationFailed, flatten
@@ -50,6 +51,19 @@ SCALARS: Mapping[object, ScalarDefinition] = {
         name="DateTime", description="A time as ISO 8601 in UTC with `Z`.", serialize=utc, parse_value=_moment
     ),
 }
+
+
+_SCOPE = "scope"
+
+
+def needs(scope: str) -> dict[str, str]:
+    """Return the `metadata` of a field that needs this scope: `@strawberry.field(metadata=needs("tasks"))`."""
+    return {_SCOPE: scope}
+
+
+def scope_of(field: StrawberryField) -> str | None:
+    """Return the scope that a field declares."""
+    return field.metadata.get(_SCOPE)
 
 
 @strawberry.type

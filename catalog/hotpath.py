@@ -14,7 +14,8 @@ from typing import Any
 
 from flask import Flask
 
-from catalog import cache, headers, metrics, ratelimits
+from catalog import cache, gate, headers, metrics, ratelimits
+from catalog.access import Caller
 from catalog.cache import HIT, Copy, Reader, Unreachable
 from catalog.http import holds
 from catalog.logs import SANE_ID
@@ -39,21 +40,25 @@ class HotPath:
 
     def __init__(self, app: Flask, reader: Reader, routes: Mapping[str, str]):
         self._application: Wsgi = app.wsgi_app
-        self._reader = reader
-        self._shared = Shared(app)
+        self._reader, self._gate, self._shared = reader, gate.of(app), Shared(app)
         self._routes = [
-            (re.compile(re.escape(rule.partition("<")[0]) + f"({_UUID})").fullmatch, rule, space + ":")
+            (
+                re.compile(re.escape(rule.partition("<")[0]) + f"({_UUID})").fullmatch,
+                gate.scope_of(app, "GET", rule),
+                rule,
+                space + ":",
+            )
             for rule, space in routes.items()
         ]
 
     def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Answer a hit, or pass the request on."""
         if environ["REQUEST_METHOD"] == "GET" and is_plain(environ):
-            for matches, rule, space in self._routes:
-                if match := matches(environ["PATH_INFO"]):
+            for matches, scope, rule, space in self._routes:
+                if (match := matches(environ["PATH_INFO"])) and (caller := self._gate.known(environ, scope)):
                     started = time.perf_counter()
                     copy = self._copy(space + match[1])
-                    shared = self._shared.headers("reads", environ, request_id(environ)) if copy else None
+                    shared = self._shared.headers("reads", caller, environ, request_id(environ)) if copy else None
                     if copy and shared is not None:
                         return _answer(copy, rule, shared, started, environ, start_response)
         return self._application(environ, start_response)
@@ -75,9 +80,9 @@ class Shared:
         self._ahead = ratelimits.ahead_of(app)
         self._always = headers.of(app)
 
-    def headers(self, what: str, environ: Environ, request_id: str) -> headers.Headers | None:
+    def headers(self, what: str, caller: Caller, environ: Environ, request_id: str) -> headers.Headers | None:
         """Count one of the `reads` or `writes` and return headers; None where Flask must count, and may refuse."""
-        counted = self._ahead.count(what, environ) if self._ahead else []
+        counted = self._ahead.count(what, caller) if self._ahead else []
         if counted is None:
             return None
         always = self._always.over(environ["wsgi.url_scheme"])
@@ -85,7 +90,7 @@ class Shared:
 
 
 def is_plain(environ: Environ) -> bool:
-    """Tell whether nothing but the path decides on the answer. Who may read is asked here."""
+    """Tell whether nothing but the path, and who asks for it, decides on the answer."""
     return "HTTP_ORIGIN" not in environ  # CORS headers are Flask's
 
 

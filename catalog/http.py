@@ -16,7 +16,7 @@ from webargs import missing
 from webargs.flaskparser import FlaskParser
 from werkzeug.http import parse_etags
 
-from catalog import examples, idempotency, openapi
+from catalog import access, examples, idempotency, openapi
 from catalog.cache import Copy
 from catalog.errors import BadRequest, TooLarge, UnsupportedMediaType, ValidationFailed, flatten
 
@@ -143,10 +143,11 @@ class Parser(FlaskParser):
         raise ValidationFailed(flatten(messages))
 
 
-class Blueprint(flask_smorest.Blueprint):
+class Blueprint(flask_smorest.Blueprint, access.Blueprint):
     """A blueprint whose `arguments()` are read by our parser, and that documents what all operations share.
 
-    `needs_servers` is False for operations that answer without PostgreSQL and Redis.
+    `needs_servers` is False for operations that answer without PostgreSQL and Redis; `scope` and `writes` are as in
+    catalog.access.
     """
 
     ARGUMENTS_PARSER = Parser()
@@ -156,6 +157,12 @@ class Blueprint(flask_smorest.Blueprint):
         super().__init__(*args, **kwargs)
         self._prepare_doc_cbks.append(lambda doc, *_, **__: openapi.complete(doc, needs_servers))
         self._prepare_doc_cbks.append(lambda doc, info, **_: openapi.once(doc) if info.get("once") else doc)
+        self._prepare_doc_cbks.append(lambda doc, info, *, app, **_: openapi.secure(doc, info["scope"], app.config))
+
+    def _store_endpoint_docs(self, endpoint: str, *args: Any, **options: Any) -> None:
+        super()._store_endpoint_docs(endpoint, *args, **options)
+        for method in options.get("methods", ("GET",)):
+            self._docs[endpoint][method.lower()]["scope"] = self.scope_of(options)
 
     def arguments(self, schema: Any, *, location: str = "json", required: bool = True, **kwargs: Any) -> Any:
         """Load the body (or `location`) through a schema; the example is made from it where none is given."""

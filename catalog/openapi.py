@@ -1,5 +1,6 @@
 """What the API's document says of every operation, so that the routes need not: shared errors, headers, examples."""
 
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
@@ -10,7 +11,7 @@ from flask import Flask
 from marshmallow import validate
 from werkzeug.routing import IntegerConverter, PathConverter, UnicodeConverter, UUIDConverter
 
-from catalog import examples
+from catalog import access, examples, gate
 from catalog.errors import HTTP_CODES
 from catalog.fields import Number
 
@@ -19,6 +20,8 @@ PROBLEM = "application/problem+json"
 # The errors that follow from what an operation is, by the name of their status.
 SHARED = {
     "BAD_REQUEST": "Something in the request breaks a rule; `errors` tell it by field",
+    "UNAUTHORIZED": "No key was sent, or one that is not valid (any more)",
+    "FORBIDDEN": "The key has not the scope that this needs; `detail` names it",
     "REQUEST_ENTITY_TOO_LARGE": "The body is larger than 1,000,000 bytes",
     "UNSUPPORTED_MEDIA_TYPE": "The body is not `application/json`",
     "TOO_MANY_REQUESTS": "More than the caller may ask for; `RateLimit` and `RateLimit-Policy` tell which limit it is",
@@ -27,6 +30,16 @@ SHARED = {
 _ALWAYS = ("TOO_MANY_REQUESTS", "SERVICE_UNAVAILABLE")
 _BODY = ("BAD_REQUEST", "REQUEST_ENTITY_TOO_LARGE", "UNSUPPORTED_MEDIA_TYPE")
 
+SECURITY = {
+    "bearer": {"type": "http", "scheme": "bearer", "description": "An API key, `cat_live_…`"},
+    "api_key": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "The same key"},
+}
+CHALLENGE = {
+    "WWW-Authenticate": {
+        "description": "How to ask (RFC 6750)",
+        "schema": {"type": "string", "example": 'Bearer realm="catalog"'},
+    }
+}
 ETAG = {"ETag": {"description": "The version, quoted", "schema": {"type": "string", "example": '"1"'}}}
 LOCATION = {
     "Location": {
@@ -35,6 +48,8 @@ LOCATION = {
     }
 }
 RETRY_AFTER = {"Retry-After": {"description": "Seconds to wait", "schema": {"type": "string", "example": "5"}}}
+
+_HEADERS = {401: CHALLENGE, 429: RETRY_AFTER, 503: RETRY_AFTER}
 
 
 class ErrorSchema(ma.Schema):
@@ -81,6 +96,9 @@ class Api(flask_smorest.Api):
     def init_app(self, app: Flask, **kwargs: Any) -> None:
         """Set up the document, before any blueprint is registered."""
         super().init_app(app, **kwargs)
+        access.declare(app, "api-docs.openapi_json", ["GET"], access.PUBLIC)
+        for name, scheme in SECURITY.items():
+            self.spec.components.security_scheme(name, scheme)
         self.register_field(Number, "number", None)
         self.ma_plugin.converter.add_attribute_function(_exact)
         self.register_converter(UUIDConverter, _parameter(format="uuid", example=examples.ID))
@@ -96,8 +114,7 @@ class Api(flask_smorest.Api):
             status = HTTPStatus[name].value
             content = {PROBLEM: {"schema": ProblemSchema, "example": problem_example(status, description)}}
             answer: dict[str, Any] = {"description": description, "content": content}
-            if status in (429, 503):
-                answer["headers"] = RETRY_AFTER
+            answer |= {"headers": headers} if (headers := _HEADERS.get(status)) else {}
             self.spec.components.response(name, answer, lazy=True)
 
 
@@ -133,6 +150,19 @@ def complete(operation: dict[str, Any], needs_servers: bool) -> dict[str, Any]:
     if {304, 412} & set(answers):
         for status in {200, 201, 304} & set(answers):
             answers[status].setdefault("headers", {}).update(ETAG)
+    return operation
+
+
+def secure(operation: dict[str, Any], scope: str | None, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an operation with the key that it wants; an open service tells that none is needed either."""
+    if scope == access.PUBLIC:
+        return {**operation, "security": []}
+    roles = [scope] if scope in access.SCOPES else []
+    ways: list[dict[str, list[str]]] = [{name: roles} for name in SECURITY]
+    operation["security"] = [*ways, {}] if gate.is_open(settings) else ways
+    for name in ("UNAUTHORIZED", "FORBIDDEN"):
+        operation["responses"].setdefault(HTTPStatus[name].value, name)
+    operation["responses"] = dict(sorted(operation["responses"].items()))
     return operation
 
 

@@ -16,6 +16,7 @@ MADE_BY = {
     "deletion_id": "DELETE /api/v1/products/all",
     "job_id": "POST /api/v1/jobs/test",
     "order_id": "POST /api/v1/orders",
+    "key_id": "POST /api/v1/keys",
 }
 NOT_TAKEN = {400, 405, 406, 413, 415, 422}
 

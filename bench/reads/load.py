@@ -14,6 +14,8 @@ _UNITS = {"us": 0.001, "ms": 1.0, "s": 1000.0}
 _SCRIPT = """
 local ids, at = {}, tonumber(os.getenv("WRK_FROM") or "0")
 for line in io.lines(os.getenv("WRK_IDS")) do ids[#ids + 1] = line end
+local key = os.getenv("WRK_KEY") or ""
+if key ~= "" then wrk.headers["Authorization"] = "Bearer " .. key end
 request = function()
   at = at + 1
   return wrk.format("GET", os.getenv("WRK_PATH") .. ids[(at - 1) % #ids + 1])
@@ -34,13 +36,14 @@ class Round:
 
 @dataclass
 class Contender:
-    """A server that answers `path` + an id on `url`; `rounds` collects what was measured."""
+    """A server that answers `path` + an id on `url`, to who sends `key_sent`; `rounds` collects what was measured."""
 
     key: str
     title: str
     url: str
     path: str
     pid: int
+    key_sent: str = ""
     rounds: list[Round] = field(default_factory=list)
 
     def median(self, name: str) -> float:
@@ -62,7 +65,12 @@ def measure(contender: Contender, ids: Path, seconds: int, first: int = 0) -> Ro
     """Load a contender for so long, one id after the other, beginning with the `first` of the file."""
     script = ids.with_name("ids.lua")
     script.write_text(_SCRIPT)
-    environment = {"WRK_IDS": str(ids), "WRK_PATH": contender.path, "WRK_FROM": str(first)}
+    environment = {
+        "WRK_IDS": str(ids),
+        "WRK_PATH": contender.path,
+        "WRK_FROM": str(first),
+        "WRK_KEY": contender.key_sent,
+    }
     before = _cpu(contender.pid)
     command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}", "--latency", "-s", str(script), contender.url]
     said = subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout

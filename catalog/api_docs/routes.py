@@ -1,12 +1,15 @@
 """Swagger UI and ReDoc over `/api/openapi.json`."""
 
-from flask import Blueprint, Response, redirect, url_for
+from flask import Response, redirect, url_for
 from werkzeug import Response as Redirect
 
+from catalog.access import PUBLIC, Blueprint
 from catalog.pages import page
 
-blueprint = Blueprint("api_docs", __name__, template_folder="templates", static_folder="static", url_prefix="/api")
-short = Blueprint("short_docs", __name__)
+blueprint = Blueprint(
+    "api_docs", __name__, template_folder="templates", static_folder="static", url_prefix="/api", scope=PUBLIC
+)
+short = Blueprint("short_docs", __name__, scope=PUBLIC)
 
 # ReDoc's styles carry the nonce, but for two elements that stand before it is known: an empty one and one of its
 # scrollbar's. Its search runs in a worker that it starts from a blob.

@@ -16,13 +16,12 @@ class ActorSchema(ma.Schema):
     name = fields.String(required=True, metadata={"example": "warehouse"})
 
 
-class AuditEntrySchema(ma.Schema):
+class HistoryEntrySchema(ma.Schema):
     """One write, with the fields that changed; secrets are `***`."""
 
     id = fields.UUID(required=True)
     at = Moment(required=True)
     actor = fields.Nested(ActorSchema, required=True)
-    address = fields.String(required=True, allow_none=True, metadata={"example": "192.0.2.7"})
     request_id = fields.String(required=True, allow_none=True, metadata={"example": "c0e75370ab8d4bd7aab6cd24123146c3"})
     action = fields.String(required=True, metadata={"example": "update"})
     entity = fields.String(required=True, metadata={"example": "product"})
@@ -31,13 +30,25 @@ class AuditEntrySchema(ma.Schema):
     after = fields.Dict(required=True, allow_none=True, metadata={"example": {"price": 34.9, "version": 2}})
 
 
-class AuditPageSchema(ma.Schema):
+class AuditEntrySchema(HistoryEntrySchema):
+    """One write, and where it came from."""
+
+    address = fields.String(required=True, allow_none=True, metadata={"example": "192.0.2.7"})
+
+
+class HistoryPageSchema(ma.Schema):
     """One page of entries."""
 
-    items = fields.List(fields.Nested(AuditEntrySchema), required=True)
+    items = fields.List(fields.Nested(HistoryEntrySchema), required=True)
     limit = fields.Integer(required=True)
     has_more = fields.Boolean(required=True)
     next_cursor = fields.UUID(required=True, allow_none=True)
+
+
+class AuditPageSchema(HistoryPageSchema):
+    """One page of entries, with where they came from."""
+
+    items = fields.List(fields.Nested(AuditEntrySchema), required=True)
 
 
 class HistoryQuerySchema(ma.Schema):

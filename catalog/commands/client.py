@@ -1,5 +1,6 @@
 """The import endpoints as a client sees them."""
 
+import os
 import uuid
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +20,7 @@ class Service:
         self.url = url.rstrip("/")
         self.session = requests.Session()
         self.session.trust_env = False  # a proxy has no business between us and this machine
+        self.session.headers.update(own_key())
 
     def upload(self, file: Path, options: dict[str, str], sent: Callable[[int], None]) -> str:
         """Upload the file, streamed; `sent` is told the bytes so far. Return the import's id."""
@@ -67,6 +69,12 @@ class Service:
         if not answer.ok:
             raise StackError(f"The service refused ({answer.status_code}): {_reason(answer)}")
         return answer
+
+
+def own_key() -> dict[str, str]:
+    """Return the header with the key of this command, where one is set."""
+    key = os.environ.get("CATALOG_API_KEY", "").strip()
+    return {"X-API-Key": key} if key else {}
 
 
 class Multipart:

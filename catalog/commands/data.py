@@ -21,6 +21,8 @@ def init_db(count: int) -> None:
         os.environ.update(project.environment)
         from wsgi import app
 
+        if app.config["CATALOG_ENV"] == "production":
+            raise click.ClickException("Sample products are for development; this is CATALOG_ENV=production.")
         with app.app_context():
             _migrate()
             from catalog.products import seeds

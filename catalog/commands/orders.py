@@ -52,6 +52,8 @@ def seed(mode: str, count: int, seed: int | None, url: str | None) -> None:
 
     from catalog.orders import seeds
 
+    if _app().config["CATALOG_ENV"] == "production":
+        raise click.ClickException("Made-up orders are for development; this is CATALOG_ENV=production.")
     chosen = secrets.randbelow(2**31) if seed is None else seed
     made = (_app().json.dumps(order) for order in seeds.orders(count, chosen, _skus()))
     send = _to_the_list if mode == "redis" else _to_the_api(url or "http://{HOST}:{PORT}".format(**_app().config))

@@ -116,11 +116,14 @@ def _wipe(project: Project) -> None:
 
 
 def _say_ready(project: Project, seconds: float) -> None:
+    from catalog.gate import is_open
+
     click.echo(f"Ready after {seconds:.1f} s.\n")
     click.echo(f"  Catalog   {project.url}/")
     click.echo(f"  API       {project.url}/api/v1/products")
     click.echo(f"  Docs      {project.url}/api/docs")
-    click.echo(f"  Health    {project.url}/health/ready\n")
+    click.echo(f"  Health    {project.url}/health/ready")
+    click.echo(f"  Access    {'open to this machine, without a key' if is_open(project.settings) else 'with a key'}\n")
     click.echo("`python3 manage.py status` shows the processes, `logs -f` what they say, `stop` ends them.")
 
 

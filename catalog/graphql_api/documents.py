@@ -5,20 +5,27 @@ they make new rules, so new keys for its cache, with every request.
 """
 
 from functools import lru_cache
+from typing import Any
 
 from graphql import (
     DocumentNode,
+    FieldNode,
     GraphQLError,
     GraphQLSyntaxError,
     NoSchemaIntrospectionCustomRule,
+    TypeInfo,
+    TypeInfoVisitor,
+    Visitor,
     parse,
+    separate_operations,
     specified_rules,
     validate,
+    visit,
 )
 
 from catalog.graphql_api import limits
 from catalog.graphql_api.errors import Refused
-from catalog.graphql_api.schema import core
+from catalog.graphql_api.schema import core, scopes
 
 KEPT = 256
 MOST_ERRORS = 5
@@ -50,6 +57,31 @@ def prepared(text: str, introspection: bool) -> DocumentNode:
     if errors:
         raise Invalid([Refused(each.message, "graphql_invalid", each) for each in errors])
     return document
+
+
+@lru_cache(maxsize=KEPT)
+def scopes_of(text: str, introspection: bool, operation: str | None) -> tuple[str, ...]:
+    """Return the scopes that an operation of a document needs, in the order in which it asks for its fields."""
+    document = prepared(text, introspection)
+    alone = separate_operations(document)
+    fields = _Fields(TypeInfo(core))
+    visit(alone[operation] if operation else next(iter(alone.values())), TypeInfoVisitor(fields.types, fields))
+    return tuple(dict.fromkeys(fields.scopes))
+
+
+class _Fields(Visitor):
+    """Collects the scopes of the fields that are visited, also those of fragments."""
+
+    def __init__(self, types: TypeInfo):
+        super().__init__()
+        self.types, self.scopes = types, list[str]()
+
+    def enter_field(self, node: FieldNode, *_: Any) -> None:
+        """Note the scope of a field, if it has one."""
+        parent = self.types.get_parent_type()
+        scope = scopes.get((parent.name, node.name.value)) if parent else None
+        if scope:
+            self.scopes.append(scope)
 
 
 def _parsed(text: str) -> DocumentNode:

@@ -6,10 +6,10 @@ from typing import Any
 from flask import Response, current_app
 from graphql import DocumentNode, OperationDefinitionNode, OperationType, get_operation_ast
 
-from catalog import idempotency, ratelimits
+from catalog import access, idempotency, ratelimits
 from catalog.errors import BadRequest, MethodNotAllowed
 from catalog.graphql_api import limits
-from catalog.graphql_api.documents import Invalid, prepared
+from catalog.graphql_api.documents import Invalid, prepared, scopes_of
 from catalog.graphql_api.errors import Refused, answered
 from catalog.graphql_api.schema import schema
 from catalog.http import fingerprint
@@ -21,12 +21,14 @@ def execute(asked: dict[str, Any], *, reads_only: bool = False) -> Body:
     """Run the operation of a loaded RequestSchema and return `data`, `errors` or both.
 
     A document that is wrong or asks for too much is not run, and has no `data`. Raises MethodNotAllowed for a mutation
-    where only reads are allowed, TooManyRequests where a limit of the caller is used up.
+    where only reads are allowed, Forbidden for an operation with a field whose scope the caller has not, and
+    TooManyRequests where a limit of the caller is used up.
     """
     variables = _binary(asked.get("variables") or {})
+    text, name, introspection = asked["query"], asked.get("operation_name"), current_app.config["GRAPHQL_INTROSPECTION"]
     try:
-        document = prepared(asked["query"], current_app.config["GRAPHQL_INTROSPECTION"])
-        operation = _operation(document, asked.get("operation_name"))
+        document = prepared(text, introspection)
+        operation = _operation(document, name)
         cost = limits.Cost(limits.fragments_of(document), variables).check(operation)
     except Refused as refusal:
         return {"errors": [answered(refusal)]}
@@ -34,6 +36,7 @@ def execute(asked: dict[str, Any], *, reads_only: bool = False) -> Body:
         return {"errors": [answered(error) for error in invalid.errors]}
     if reads_only and operation.operation is not OperationType.QUERY:
         raise MethodNotAllowed("A mutation must be sent with POST.", Allow="POST")
+    access.demand(scopes_of(text, introspection, name))
     _count(operation, cost)
     body = _run(asked, document, variables)
     if (

@@ -2,9 +2,11 @@
 
 from typing import Any
 
-from flask import Response, json, request
+from flask import Response, current_app, json, request
 
+from catalog.access import BY_FIELD
 from catalog.errors import BadRequest
+from catalog.gate import is_open
 from catalog.graphql_api.execution import Body, execute, fingerprint_of_mutation, is_whole
 from catalog.graphql_api.schemas import AnswerSchema, GetSchema, RequestSchema
 from catalog.http import Blueprint
@@ -17,6 +19,7 @@ blueprint = Blueprint(
     template_folder="templates",
     static_folder="static",
     description="The same catalog for GraphQL clients.",
+    scope=BY_FIELD,
 )
 
 JSON = "application/json"
@@ -54,9 +57,10 @@ def post_operation(asked: dict[str, Any]) -> Response:
 def get_operation(asked: dict[str, Any]) -> Response:
     """Run a GraphQL query
 
-    A browser gets GraphiQL, a page for trying out operations.
+    While the service is open, a browser gets GraphiQL, a page for trying out operations.
     """
-    if request.accept_mimetypes.best_match([JSON, GRAPHQL_JSON, "text/html"]) == "text/html":
+    wanted = request.accept_mimetypes.best_match([JSON, GRAPHQL_JSON, "text/html"])
+    if wanted == "text/html" and is_open(current_app.config):
         return _page()
     if "query" not in asked:
         raise BadRequest("Send an operation with POST, or a query as ?query=…")

@@ -4,12 +4,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import strawberry
-from graphql import GraphQLError, GraphQLSchema
+from graphql import GraphQLError, GraphQLObjectType, GraphQLSchema
 from strawberry.extensions import SchemaExtension
 from strawberry.schema.config import StrawberryConfig
 from strawberry.tools import merge_types
 
-from catalog.graph import SCALARS
+from catalog.access import SCOPES, Undeclared
+from catalog.graph import SCALARS, scope_of
 from catalog.imports import resolvers as imports
 from catalog.orders import resolvers as orders
 from catalog.products import resolvers as products
@@ -39,6 +40,24 @@ class Schema(strawberry.Schema):
         """Do nothing."""
 
 
+def declared_scopes(core: GraphQLSchema) -> dict[tuple[str, str], str]:
+    """Return the scope of each field that asks a service, by its type and name.
+
+    Raises Undeclared for those that declare none. A field that shows what another has found needs none.
+    """
+    found = {
+        (kind.name, name): scope_of(field.extensions["strawberry-definition"])
+        for kind in core.type_map.values()
+        if isinstance(kind, GraphQLObjectType)
+        for name, field in kind.fields.items()
+        if getattr(field.extensions.get("strawberry-definition"), "base_resolver", None)
+    }
+    wrong = [f"{kind}.{name}" for (kind, name), scope in found.items() if scope not in SCOPES]
+    if wrong:
+        raise Undeclared(f"Declare these GraphQL fields with metadata=needs(…): {', '.join(wrong)}")
+    return {field: scope for field, scope in found.items() if scope}
+
+
 schema = Schema(
     Query,
     Mutation,
@@ -46,3 +65,4 @@ schema = Schema(
     extensions=[_Prepared],
 )
 core: GraphQLSchema = schema._schema  # graphql-core's, for validating
+scopes = declared_scopes(core)

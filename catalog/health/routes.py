@@ -5,12 +5,17 @@ from typing import Any
 from flask import Response, url_for
 
 from catalog import metrics
+from catalog.access import PUBLIC
 from catalog.health import schemas, service
 from catalog.http import Blueprint
 from catalog.openapi import RETRY_AFTER
 
 blueprint = Blueprint(
-    "health", __name__, needs_servers=False, description="How the service is, for people, proxies and Prometheus."
+    "health",
+    __name__,
+    needs_servers=False,
+    description="How the service is, for people, proxies and Prometheus.",
+    scope=PUBLIC,
 )
 
 _COUNTED = '# TYPE catalog_requests_total counter\ncatalog_requests_total{method="GET",status="200"} 7.0\n'
@@ -69,7 +74,7 @@ def hello() -> Any:
     return service.hello()
 
 
-@blueprint.get("/metrics")
+@blueprint.get("/metrics", scope="metrics")
 @blueprint.response(200, {"type": "string"}, content_type="text/plain", example=_COUNTED)
 def show_metrics() -> Any:
     """Read what was counted

@@ -45,6 +45,11 @@ class HealthSchema(ma.Schema):
 
     status = fields.String(required=True, validate=validate.OneOf(["ok", "degraded", "unavailable"]))
     version = fields.String(required=True, metadata={"example": "0.1.0"})
+    access = fields.String(
+        required=True,
+        validate=validate.OneOf(["open", "keys"]),
+        metadata={"description": "`open`: this machine needs no key"},
+    )
     dependencies = fields.Nested(DependenciesSchema, required=True)
     last_beat_seconds = fields.Nested(BeatsSchema, required=True, allow_none=True)
 

@@ -11,7 +11,7 @@ from rq import Worker
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
-from catalog import __version__, clock, jobqueue
+from catalog import __version__, clock, gate, jobqueue
 from catalog.extensions import db
 
 FAILURES = (SQLAlchemyError, redis.RedisError, OSError)
@@ -40,6 +40,7 @@ def readiness() -> dict[str, Any]:
     return {
         "status": _overall(dependencies),
         "version": __version__,
+        "access": "open" if gate.is_open(current_app.config) else "keys",
         "dependencies": dependencies,
         "last_beat_seconds": _beats() if dependencies["queue"]["status"] == "ok" else None,
     }

@@ -9,7 +9,11 @@ from catalog.imports import mapping_schemas as schemas
 from catalog.imports import mappings
 
 blueprint = Blueprint(
-    "import_mappings", __name__, url_prefix="/api/v1/imports", description="Mappings from columns to fields."
+    "import_mappings",
+    __name__,
+    url_prefix="/api/v1/imports",
+    description="Mappings from columns to fields.",
+    scope="imports",
 )
 
 

@@ -5,11 +5,12 @@ from typing import Self
 import strawberry
 from strawberry import ID
 
-from catalog.graph import Json, Time, identity, loaded, wanted
+from catalog.graph import Json, Time, identity, loaded, needs, wanted
 from catalog.imports import answers, models, service
 
 _PAGE = answers.HistoryQuerySchema()
 _LISTED = {"limit": "first", "offset": "skip"}
+_SCOPE = needs("imports")
 _AS_THEY_ARE = (
     *("filename", "state", "error", "percent", "total_rows", "processed_rows", "created", "updated"),
     *("unchanged", "superseded", "rejected", "encoding", "header", "ignored_columns", "cancel_requested"),
@@ -70,14 +71,14 @@ class ImportPayload:
 class Query:
     """What can be asked about imports."""
 
-    @strawberry.field
+    @strawberry.field(metadata=_SCOPE)
     def imports(self, first: int | None = 20, skip: int | None = 0) -> ImportPage:
         """Imports, the latest first."""
         page = service.history(**loaded(_PAGE, wanted(limit=first, offset=skip), _LISTED))
         items = [Import.of(row) for row in page["items"]]
         return ImportPage(items=items, total=page["total"], has_more=page["has_more"])
 
-    @strawberry.field(name="import")
+    @strawberry.field(name="import", metadata=_SCOPE)
     def import_(self, import_id: ID) -> Import | None:
         """Everything about an import; its `id` is the `task_id` that the upload answered."""
         return Import.of(service.get(identity(import_id)))
@@ -87,7 +88,7 @@ class Query:
 class Mutation:
     """What can be done to imports."""
 
-    @strawberry.mutation
+    @strawberry.mutation(metadata=_SCOPE)
     def cancel_import(self, import_id: ID) -> ImportPayload:
         """Cancel an import: a waiting one at once, a running one after the chunk at hand."""
         return ImportPayload(import_=Import.of(service.cancel(identity(import_id))))

@@ -10,7 +10,9 @@ from catalog.imports import answers, schemas, service
 from catalog.imports.upload import Upload, receiving
 from catalog.openapi import LOCATION
 
-blueprint = Blueprint("imports", __name__, url_prefix="/api/v1", description="Imports of product files.")
+blueprint = Blueprint(
+    "imports", __name__, url_prefix="/api/v1", description="Imports of product files.", scope="imports"
+)
 
 _MAPPING = "A JSON object from their columns to our fields, or to lists of a field and the transforms on the way to it"
 _FORM: dict[str, Any] = {

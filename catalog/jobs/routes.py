@@ -3,14 +3,13 @@
 import uuid
 from typing import Any
 
-from flask import url_for
-
 from catalog.http import Blueprint
 from catalog.jobs import schemas, service
-from catalog.openapi import LOCATION
 
-jobs = Blueprint("jobs", __name__, url_prefix="/api/v1/jobs", description="Background jobs and workers.")
-celery = Blueprint("celery", __name__, url_prefix="/api/v1/celery", description="The same, as Celery services have it.")
+jobs = Blueprint("jobs", __name__, url_prefix="/api/v1/jobs", description="Background jobs and workers.", scope="jobs")
+celery = Blueprint(
+    "celery", __name__, url_prefix="/api/v1/celery", description="The same, as Celery services have it.", scope="jobs"
+)
 
 
 @celery.get("/workers")
@@ -37,22 +36,6 @@ def list_jobs(query: dict[str, Any]) -> Any:
     By queue and state, in each the latest first; of waiting jobs the next one first. Results are left out.
     """
     return service.page(**query)
-
-
-@celery.post("/test")
-@jobs.post("/test")
-@jobs.arguments(schemas.TestJobSchema, required=False)
-@jobs.once()
-@jobs.response(202, schemas.SubmittedJobSchema, headers=LOCATION)
-@jobs.problem(503, "The queue does not answer")
-def submit_test_job(wanted: dict[str, Any]) -> Any:
-    """Submit a test job
-
-    It does nothing for `seconds`, showing its progress, and fails at the end if it is to `fail`.
-    """
-    job_id = service.submit_test(**wanted)
-    answer = {"task_id": job_id, "status": "submitted", "message": "Test job submitted"}
-    return answer, 202, {"Location": url_for(".get_job", job_id=job_id)}
 
 
 @celery.get("/task/<uuid:job_id>")

@@ -16,7 +16,8 @@ from typing import Any
 from flask import Flask
 from sqlalchemy import Connection
 
-from catalog import hotpath, metrics
+from catalog import gate, hotpath, metrics
+from catalog.access import Caller
 from catalog.errors import CatalogError
 from catalog.extensions import db
 from catalog.fields import utc
@@ -31,7 +32,6 @@ log = logging.getLogger("catalog.request")
 
 PATH = "/api/v1/orders"
 RING_SECONDS = 0.02
-ANONYMOUS = "anonymous"
 
 Kept = tuple[str, datetime] | None  # the hash, and when it was kept; None where there is an order with this id
 
@@ -42,6 +42,7 @@ class HotIntake:
     def __init__(self, app: Flask):
         self._app = app
         self._inner: hotpath.Wsgi = app.wsgi_app
+        self._gate, self._scope = gate.of(app), gate.scope_of(app, "POST", PATH)
         self._together: intake.Together[intake.Asked, Kept] = intake.Together(self._keep)
         self._connection: Connection | None = None
         self._ringer = Ringer(app)
@@ -51,12 +52,15 @@ class HotIntake:
         """Keep and answer an order, or pass the request on."""
         if environ["REQUEST_METHOD"] != "POST" or environ["PATH_INFO"] != PATH or not _is_plain(environ):
             return self._inner(environ, start_response)
+        caller = self._gate.known(environ, self._scope)
+        if caller is None:
+            return self._inner(environ, start_response)
         started = time.perf_counter()
         raw = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
         order = _read(raw) if len(raw) == int(environ["CONTENT_LENGTH"]) else None
         request_id = hotpath.request_id(environ)
-        shared = self._shared.headers("writes", environ, request_id) if order else None
-        asked = intake.Asked(order, _who(environ, request_id)) if order and shared is not None else None
+        shared = self._shared.headers("writes", caller, environ, request_id) if order else None
+        asked = intake.Asked(order, _who(caller, request_id)) if order and shared is not None else None
         kept = self._together.submit(asked) if asked else None
         if order is None or shared is None or kept is None or isinstance(kept, Exception):
             return self._inner({**environ, "wsgi.input": io.BytesIO(raw)}, start_response)
@@ -147,10 +151,9 @@ def _is_plain(environ: hotpath.Environ) -> bool:
     )
 
 
-def _who(environ: hotpath.Environ, request_id: str) -> dict[str, str | None]:
+def _who(caller: Caller, request_id: str) -> dict[str, str | None]:
     """Return who submits, as `audit.service.who()` does where Flask answers."""
-    address = environ.get("REMOTE_ADDR")
-    return {"id": ANONYMOUS, "name": ANONYMOUS, "address": address, "request_id": request_id}
+    return {"id": caller.id, "name": caller.name, "address": caller.address, "request_id": request_id}
 
 
 def _read(raw: bytes) -> Content | None:

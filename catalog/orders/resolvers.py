@@ -6,11 +6,12 @@ import strawberry
 from strawberry import ID, UNSET
 
 from catalog.errors import NotFound
-from catalog.graph import Json, Time, given, loaded, wanted
+from catalog.graph import Json, Time, given, loaded, needs, wanted
 from catalog.orders import models, schemas, service
 
 _NEW, _QUERY, _ITEMS = schemas.OrderSubmitSchema(), schemas.OrderQuerySchema(), schemas.OrderItemSchema(many=True)
 _LISTED = {"limit": "first", "offset": "skip", "cursor": "after"}
+_SCOPE = needs("orders")
 _AS_THEY_ARE = (
     *("customer", "status", "hash", "submitted_at", "created_at", "processed_at", "error", "attempts"),
     "next_attempt_at",
@@ -84,7 +85,7 @@ class OrderItemInput:
 class Query:
     """What can be asked about orders."""
 
-    @strawberry.field
+    @strawberry.field(metadata=_SCOPE)
     def orders(
         self,
         first: int | None = 20,
@@ -104,7 +105,7 @@ class Query:
             next_cursor=None if cursor is None else str(cursor),
         )
 
-    @strawberry.field
+    @strawberry.field(metadata=_SCOPE)
     def order(self, order_id: ID) -> Order | None:
         """The order with this id."""
         return Order.of(service.get(_number(order_id)))
@@ -114,14 +115,14 @@ class Query:
 class Mutation:
     """What can be done with orders."""
 
-    @strawberry.mutation
+    @strawberry.mutation(metadata=_SCOPE)
     def submit_order(self, order_id: ID, customer: str, items: list[OrderItemInput], submitted_at: str) -> OrderPayload:
         """Submit an order; the same content again is the same order."""
         lines: list[dict[str, Any]] = [given(**vars(item)) for item in items]
         order = {"id": _written(order_id), "customer": customer, "items": lines, "submitted_at": submitted_at}
         return OrderPayload(order=Order.of(service.submit(loaded(_NEW, order, {"id": "orderId"}))))
 
-    @strawberry.mutation
+    @strawberry.mutation(metadata=_SCOPE)
     def retry_order(self, order_id: ID) -> OrderPayload:
         """Queue a failed order anew, or try one at once that waits for its next attempt."""
         return OrderPayload(order=Order.of(service.retry(_number(order_id))))

@@ -7,7 +7,9 @@ from flask import url_for
 from catalog.http import Blueprint
 from catalog.orders import schemas, service
 
-blueprint = Blueprint("orders", __name__, url_prefix="/api/v1/orders", description="Orders, each taken in once.")
+blueprint = Blueprint(
+    "orders", __name__, url_prefix="/api/v1/orders", description="Orders, each taken in once.", scope="orders"
+)
 
 
 @blueprint.get("")

@@ -5,20 +5,21 @@ from typing import Any
 import strawberry
 from strawberry import ID, UNSET
 
-from catalog.graph import MAX_PAGE, Done, given, loaded, wanted
+from catalog.graph import MAX_PAGE, Done, given, loaded, needs, wanted
 from catalog.products import queueing, schemas, service
 from catalog.products.graphql_types import Product, ProductConnection, ProductPayload, QueuedWrite
 
 _QUERY, _NEW, _CHANGES = schemas.ProductQuerySchema(), schemas.ProductCreateSchema(), schemas.ProductChangeSchema()
 _WRITTEN = {"name": "title", "rating.rate": "ratingRate", "rating.count": "ratingCount"}
 _LISTED = {"limit": "first", "offset": "skip", "cursor": "after"}
+_READS, _WRITES = needs("products:read"), needs("products:write")
 
 
 @strawberry.type
 class Query:
     """What can be asked about products."""
 
-    @strawberry.field
+    @strawberry.field(metadata=_READS)
     def all_products(
         self, search: str | None = UNSET, first: int | None = MAX_PAGE, skip: int | None = 0
     ) -> list[Product]:
@@ -27,7 +28,7 @@ class Query:
         query = loaded(_QUERY, {"limit": MAX_PAGE, "sort": "number", **asked}, _LISTED)
         return [Product.of(row) for row in service.search(query).items]
 
-    @strawberry.field
+    @strawberry.field(metadata=_READS)
     def products(
         self,
         first: int | None = 20,
@@ -47,7 +48,7 @@ class Query:
         query = loaded(_QUERY, {**filters, **prices, **wanted(limit=first, cursor=after, sort=sort)}, _LISTED)
         return ProductConnection.of(service.search(query), begun="cursor" in query)
 
-    @strawberry.field
+    @strawberry.field(metadata=_READS)
     def product(self, product_id: ID) -> Product | None:
         """The product with this number or UUID."""
         return Product.of(service.get_by_reference(product_id))
@@ -57,7 +58,7 @@ class Query:
 class Mutation:
     """What can be done to products."""
 
-    @strawberry.mutation
+    @strawberry.mutation(metadata=_WRITES)
     def create_product(
         self,
         title: str,
@@ -76,7 +77,7 @@ class Mutation:
         others = given(price=price, active=active, stock_quantity=stock_quantity)
         return QueuedWrite.of(queueing.create(_new(texts | others | wanted(sku=sku), rating_rate, rating_count)))
 
-    @strawberry.mutation
+    @strawberry.mutation(metadata=_WRITES)
     def update_product(
         self,
         product_id: ID,
@@ -97,7 +98,7 @@ class Mutation:
         changes = _changes(texts | others | given(sku=sku), rating_rate, rating_count)
         return QueuedWrite.of(queueing.update(product_id, changes))
 
-    @strawberry.mutation
+    @strawberry.mutation(metadata=_WRITES)
     def create_product_sync(
         self,
         title: str,
@@ -117,7 +118,7 @@ class Mutation:
         fields = _new(texts | others | wanted(sku=sku), rating_rate, rating_count)
         return ProductPayload(product=Product.of(service.create(fields)))
 
-    @strawberry.mutation
+    @strawberry.mutation(metadata=_WRITES)
     def update_product_sync(
         self,
         product_id: ID,
@@ -141,7 +142,7 @@ class Mutation:
         versions = set(wanted(version=version).values()) or None
         return ProductPayload(product=Product.of(service.update(product.id, changes, versions)))
 
-    @strawberry.mutation
+    @strawberry.mutation(metadata=_WRITES)
     def delete_product(self, product_id: ID) -> Done:
         """Delete a product."""
         service.delete(service.get_by_reference(product_id).id)

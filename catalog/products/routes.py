@@ -10,7 +10,14 @@ from catalog.openapi import LOCATION
 from catalog.products import bulk, bulk_delete, bulk_schemas, export, reads, schemas, service, writes
 from catalog.products.models import Product
 
-blueprint = Blueprint("products", __name__, url_prefix="/api/v1/products", description="The products of the catalog.")
+blueprint = Blueprint(
+    "products",
+    __name__,
+    url_prefix="/api/v1/products",
+    description="The products of the catalog.",
+    scope="products:read",
+    writes="products:write",
+)
 
 
 def _with_etag(product: Product) -> tuple[Product, int, dict[str, str]]:

@@ -4,11 +4,11 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from limits import RateLimitItem
 
-from catalog.ratelimits.callers import by_environ
+from catalog.access import Caller
+from catalog.ratelimits.callers import counted_for
 from catalog.ratelimits.counters import Counters, Window, shown
 
 BUNCHES = 100  # in a limit: what a process took and did not spend in its window is less than a hundredth
@@ -34,14 +34,12 @@ class Ahead:
         self._leases: dict[tuple[str, str], Lease] = {}
         self._lock = threading.Lock()
 
-    def count(self, what: str, environ: dict[str, Any]) -> Headers | None:
+    def count(self, what: str, asking: Caller) -> Headers | None:
         """Count one request and return the headers of its answer; None where Flask must count, and may refuse."""
         item = self._items.get(what)
         if item is None:
             return []
-        caller = by_environ(environ)
-        if caller is None:
-            return None
+        caller = counted_for(asking)
         window = self._spent(what, caller) or self._lease(item, what, caller)
         return list(shown({what: (item, window)}).items()) if window else None
 

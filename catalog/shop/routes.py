@@ -10,7 +10,14 @@ from catalog.openapi import LOCATION
 from catalog.products import service as products
 from catalog.shop import schemas, service
 
-blueprint = Blueprint("shop", __name__, url_prefix="/products", description="Products, in the smallest API.")
+blueprint = Blueprint(
+    "shop",
+    __name__,
+    url_prefix="/products",
+    description="Products, in the smallest API.",
+    scope="products:read",
+    writes="products:write",
+)
 
 
 @blueprint.post("")

@@ -25,7 +25,9 @@ class Project:
         self.servers = self._own_servers()
 
     def _own_servers(self) -> list[Server]:
-        """The servers that this project brings, because no URL of another is set."""
+        """The servers that this project brings, because no URL of another is set: none in production."""
+        if os.environ.get("CATALOG_ENV", "").strip() == "production":
+            return []
         given = {
             self.embedded.queue: _is_set("REDIS_URL") or _is_set("REDIS_HOST"),
             self.embedded.cache: _is_set("CACHE_REDIS_URL") or _is_set("REDIS_HOST"),

@@ -5,11 +5,12 @@ from typing import Self
 import strawberry
 from strawberry import ID, UNSET
 
-from catalog.graph import Done, Time, given, identity, loaded, wanted
+from catalog.graph import Done, Time, given, identity, loaded, needs, wanted
 from catalog.tasks import models, schemas, service
 
 _QUERY, _NEW, _CHANGES = schemas.TaskQuerySchema(), schemas.TaskCreateSchema(), schemas.TaskChangeSchema()
 _LISTED = {"limit": "first", "offset": "skip", "cursor": "after"}
+_SCOPE = needs("tasks")
 _AS_THEY_ARE = ("title", "description", "status", "version", "due_at", "created_at", "updated_at")
 
 
@@ -55,7 +56,7 @@ class TaskPayload:
 class Query:
     """What can be asked about tasks."""
 
-    @strawberry.field
+    @strawberry.field(metadata=_SCOPE)
     def tasks(
         self,
         first: int | None = 20,
@@ -73,7 +74,7 @@ class Query:
         items = [Task.of(row) for row in page["items"]]
         return TaskPage(items=items, total=page["total"], has_more=page["has_more"], next_cursor=cursor)
 
-    @strawberry.field
+    @strawberry.field(metadata=_SCOPE)
     def task(self, task_id: ID) -> Task | None:
         """The task with this id."""
         return Task.of(service.get(identity(task_id)))
@@ -83,7 +84,7 @@ class Query:
 class Mutation:
     """What can be done to tasks."""
 
-    @strawberry.mutation
+    @strawberry.mutation(metadata=_SCOPE)
     def create_task(
         self,
         title: str,
@@ -95,7 +96,7 @@ class Mutation:
         fields = given(title=title, description=description, product_id=product_id) | _moments(due_at=due_at)
         return TaskPayload(task=Task.of(service.create(loaded(_NEW, fields))))
 
-    @strawberry.mutation
+    @strawberry.mutation(metadata=_SCOPE)
     def update_task(
         self,
         task_id: ID,
@@ -112,7 +113,7 @@ class Mutation:
         versions = set(wanted(version=version).values()) or None
         return TaskPayload(task=Task.of(service.update(identity(task_id), changes, versions)))
 
-    @strawberry.mutation
+    @strawberry.mutation(metadata=_SCOPE)
     def delete_task(self, task_id: ID) -> Done:
         """Delete a task."""
         service.delete(identity(task_id))

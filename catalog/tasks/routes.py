@@ -9,7 +9,7 @@ from catalog.http import Blueprint, copy_answer, etag, wanted_versions
 from catalog.openapi import LOCATION
 from catalog.tasks import reads, schemas, service
 
-blueprint = Blueprint("tasks", __name__, url_prefix="/api/v1/tasks", description="What is to be done.")
+blueprint = Blueprint("tasks", __name__, url_prefix="/api/v1/tasks", description="What is to be done.", scope="tasks")
 
 
 @blueprint.get("")

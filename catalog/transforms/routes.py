@@ -6,7 +6,11 @@ from catalog.http import Blueprint
 from catalog.transforms import schemas, service
 
 blueprint = Blueprint(
-    "transforms", __name__, url_prefix="/api/v1/transforms", description="Functions over values, also for imports."
+    "transforms",
+    __name__,
+    url_prefix="/api/v1/transforms",
+    description="Functions over values, also for imports.",
+    scope="imports",
 )
 
 

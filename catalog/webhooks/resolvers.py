@@ -5,32 +5,33 @@ from typing import Any
 import strawberry
 from strawberry import ID, UNSET
 
-from catalog.graph import Done, Json, Time, given, identity, loaded, wanted
+from catalog.graph import Done, Json, Time, given, identity, loaded, needs, wanted
 from catalog.webhooks import history, history_schemas, schemas, service
 from catalog.webhooks.graphql_types import Webhook, WebhookLogPage, WebhookPage, WebhookPayload, WebhookTest
 
 _PAGE, _LOG, _TEST = schemas.PageQuerySchema(), history_schemas.LogQuerySchema(), schemas.TestSchema()
 _NEW, _CHANGES = schemas.WebhookCreateSchema(), schemas.WebhookChangeSchema()
 _LISTED = {"limit": "first", "offset": "skip", "cursor": "after"}
+_SCOPE = needs("webhooks")
 
 
 @strawberry.type
 class Query:
     """What can be asked about webhooks."""
 
-    @strawberry.field
+    @strawberry.field(metadata=_SCOPE)
     def webhooks(self, first: int | None = 20, skip: int | None = 0) -> WebhookPage:
         """Webhooks, the oldest first."""
         page = service.page(**loaded(_PAGE, wanted(limit=first, offset=skip), _LISTED))
         items = [Webhook.of(row) for row in page["items"]]
         return WebhookPage(items=items, total=page["total"], has_more=page["has_more"])
 
-    @strawberry.field
+    @strawberry.field(metadata=_SCOPE)
     def webhook(self, webhook_id: ID) -> Webhook | None:
         """A webhook by its id."""
         return Webhook.of(service.get(identity(webhook_id)))
 
-    @strawberry.field
+    @strawberry.field(metadata=_SCOPE)
     def webhook_logs(
         self,
         webhook_id: ID,
@@ -54,7 +55,7 @@ class Query:
 class Mutation:
     """What can be done to webhooks."""
 
-    @strawberry.mutation
+    @strawberry.mutation(metadata=_SCOPE)
     def create_webhook(
         self,
         url: str,
@@ -72,7 +73,7 @@ class Mutation:
         sent = given(retry_count=retry_count, durable=durable, timeout_seconds=timeout_seconds, secret=secret)
         return WebhookPayload(webhook=Webhook.of(service.create(loaded(_NEW, {**told, **sent}))))
 
-    @strawberry.mutation
+    @strawberry.mutation(metadata=_SCOPE)
     def update_webhook(
         self,
         webhook_id: ID,
@@ -92,13 +93,13 @@ class Mutation:
         changes = loaded(_CHANGES, {**told, **sent})
         return WebhookPayload(webhook=Webhook.of(service.update(identity(webhook_id), changes)))
 
-    @strawberry.mutation
+    @strawberry.mutation(metadata=_SCOPE)
     def delete_webhook(self, webhook_id: ID) -> Done:
         """Delete a webhook."""
         service.delete(identity(webhook_id))
         return Done(success=True, message=f"Webhook {webhook_id} deleted")
 
-    @strawberry.mutation
+    @strawberry.mutation(metadata=_SCOPE)
     def test_webhook(self, webhook_id: ID, event: str | None = UNSET, payload: Json | None = UNSET) -> WebhookTest:
         """Send a test at once and once; the answer says how it went."""
         asked = loaded(_TEST, wanted(event=event, payload=payload))

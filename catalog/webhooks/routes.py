@@ -9,7 +9,9 @@ from catalog.http import Blueprint
 from catalog.openapi import LOCATION
 from catalog.webhooks import history, history_schemas, replay, schemas, service
 
-blueprint = Blueprint("webhooks", __name__, url_prefix="/api/v1/webhooks", description="Who is told of changes.")
+blueprint = Blueprint(
+    "webhooks", __name__, url_prefix="/api/v1/webhooks", description="Who is told of changes.", scope="webhooks"
+)
 
 
 @blueprint.get("")

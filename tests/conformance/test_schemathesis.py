@@ -6,12 +6,14 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
 import requests
 
+from catalog.access import ADMIN, SCOPES
+from tests.auth.conftest import PRODUCTION
 from tests.conftest import empty_tables
 from tests.processes import running, served, wait_for
 
@@ -19,6 +21,7 @@ SECONDS = int(os.environ.get("CATALOG_SCHEMATHESIS_SECONDS", "90"))
 WANTED = int(
     os.environ.get("CATALOG_SCHEMATHESIS_CASES", "1")
 )  # more rounds, with other seeds, until there are so many
+FLASK = (sys.executable, "-m", "flask", "--app", "wsgi")
 CONFIG = Path(__file__).with_name("schemathesis.toml")
 PROCESSES = (("worker", "imports"), ("worker", "default"), ("send-webhooks",), ("clock",))
 
@@ -26,14 +29,31 @@ PROCESSES = (("worker", "imports"), ("worker", "default"), ("send-webhooks",), (
 @pytest.fixture
 def address(app, environment) -> Iterator[str]:
     """The address of a whole service of its own."""
-    settings = {**environment, "CATALOG_ENV_FILE": os.devnull, "LOG_LEVEL": "ERROR"}
-    with contextlib.ExitStack() as stack:
-        for command in PROCESSES:
-            stack.enter_context(running(settings, "-m", "catalog.cli", *command))
-        url = stack.enter_context(served(settings, workers=2))
+    with whole_service(environment) as url:
         fill(url)
         yield url
     empty_tables(app)
+
+
+@pytest.fixture
+def closed(app, environment) -> Iterator[tuple[str, str]]:
+    """The address of a service in production, and a key that may do everything but make keys."""
+    settings = {**environment, **PRODUCTION}
+    command = [*FLASK, "keys", "create", "Tester", *(f"--scope={scope}" for scope in SCOPES if scope != ADMIN)]
+    made = subprocess.run(command, env={**os.environ, **settings}, stdout=subprocess.PIPE, text=True, check=True)
+    with whole_service(settings) as url:
+        yield url, made.stdout.strip()
+    empty_tables(app)
+
+
+@contextlib.contextmanager
+def whole_service(settings: dict[str, str]) -> Iterator[str]:
+    """Run web, workers and clock with these settings; yield the address."""
+    settings = {**settings, "CATALOG_ENV_FILE": os.devnull, "LOG_LEVEL": "ERROR"}
+    with contextlib.ExitStack() as stack:
+        for command in PROCESSES:
+            stack.enter_context(running(settings, "-m", "catalog.cli", *command))
+        yield stack.enter_context(served(settings, workers=2))
 
 
 def fill(url: str) -> None:
@@ -55,16 +75,23 @@ def test_the_api_is_what_its_document_says(address, tmp_path):
     print(f"{cases:,} cases in {time.monotonic() - began:.0f} s, {rounds} rounds, 0 failures")
 
 
+def test_in_production_it_is_so_too_with_a_key(closed, tmp_path):
+    url, key = closed
+    cases = one_round(url, tmp_path, seed=1, headers={"Authorization": f"Bearer {key}"})
+    print(f"{cases:,} cases, 0 failures")
+
+
 def served_from_the_cache(address: str) -> int:
     """Return how many reads were hits, which are answered before Flask."""
     counted = requests.get(f"{address}/metrics", timeout=10).text
     return int(float(re.search(r'catalog_cache_reads_total\{outcome="HIT"\} (\S+)', counted)[1]))
 
 
-def one_round(address: str, folder: Path, seed: int) -> int:
+def one_round(address: str, folder: Path, seed: int, headers: Mapping[str, str] | None = None) -> int:
     """Run schemathesis once and return how many cases it made; fail if it found anything."""
     program = [sys.executable, "-m", "schemathesis.cli", "--config-file", str(CONFIG), "run"]
     options = ["--seed", str(seed), "--max-time", str(SECONDS), "--no-color"]
+    options += [f"--header={name}: {value}" for name, value in (headers or {}).items()]
     command = [*program, f"{address}/api/openapi.json", *options]
     environment = {**os.environ, "SCHEMATHESIS_HOOKS": str(Path(__file__).with_name("hooks.py"))}
     with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True, env=environment) as process:

@@ -40,7 +40,7 @@ def test_production_names_all_that_it_needs_in_one_message(monkeypatch):
     monkeypatch.setenv("CATALOG_ENV", "production")
     with pytest.raises(config.ConfigError) as raised:
         config.load()
-    assert all(name in str(raised.value) for name in ("REDIS_URL", "ENCRYPTION_KEYS"))
+    assert all(name in str(raised.value) for name in ("REDIS_URL", "SECRET_KEY", "ENCRYPTION_KEYS"))
 
 
 @pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg", "postgresql+psycopg2"])

@@ -131,6 +131,7 @@ def test_loopback_is_open_in_development_and_closed_in_production(app, monkeypat
         receivers.open_addresses().judge("127.0.0.1", 5555)
         monkeypatch.setenv("CATALOG_ENV", "production")
         monkeypatch.setenv("ENCRYPTION_KEYS", "A" * 43 + "=")
+        monkeypatch.setenv("SECRET_KEY", "x" * 32)
         from catalog import config
 
         assert config.load()["WEBHOOK_ALLOWED_NETWORKS"] == ()

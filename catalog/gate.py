@@ -1,0 +1,138 @@
+"""The gate: every request passes it before its body is read, the hot paths' too.
+
+While the service is open, this machine needs no key; whoever sends one is checked nevertheless.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from typing import Any
+from urllib.parse import unquote_plus
+
+from flask import Flask, current_app, g, request
+
+from catalog import access
+from catalog.access import BY_FIELD, PUBLIC, Caller
+from catalog.errors import BadRequest, Forbidden, Unauthorized
+
+Environ = dict[str, Any]
+Check = Callable[[str, str], Caller]
+
+MARK = "cat_live_"
+HOW = (
+    "Send an API key as `Authorization: Bearer cat_live_…` or as `X-API-Key`."
+    " `python3 manage.py keys create` makes one, and so does `POST /api/v1/keys`."
+)
+IN_URL = (
+    "A key does not belong into a URL, which is logged and remembered in many places: revoke this one"
+    " (`python3 manage.py keys revoke`), and send its successor as `Authorization: Bearer …`."
+)
+_KEY = re.compile(MARK + "[0-9A-Za-z]{12}_[0-9A-Za-z]{8}")
+
+
+class Gate:
+    """One application's gate; `check` tells who a key's bearer is, by the key and the address that it came from.
+
+    `open_to` tells which addresses need no key.
+    """
+
+    def __init__(self, check: Check, open_to: Callable[[str], bool]):
+        self._check, self._open_to = check, open_to
+
+    def admit(self, environ: Environ, scope: str) -> Caller:
+        """Return who asks. Raises Unauthorized, Forbidden, and what the look-up of a key raises."""
+        key, address = key_of(environ), environ.get("REMOTE_ADDR", "")
+        if key is None:
+            if self._open_to(address):
+                return anonymous(address)
+            raise unauthorized(HOW)
+        caller = self._check(key, address)
+        if scope is not BY_FIELD and not caller.may(scope):
+            raise access.missing(scope)
+        return caller
+
+    def known(self, environ: Environ, scope: str) -> Caller | None:
+        """Return who asks, or None if that needs more than a look: Flask then answers, or says why not."""
+        if key_in_url(environ):
+            return None
+        try:
+            return self.admit(environ, scope)
+        except Exception:  # Flask meets it again, and answers for it
+            return None
+
+
+@lru_cache(maxsize=256)
+def anonymous(address: str) -> Caller:
+    """Return someone who needs no key."""
+    return Caller("anonymous", "anonymous", address)
+
+
+def register(app: Flask, check: Check) -> None:
+    """Put the gate before every request."""
+    app.extensions["catalog-gate"] = Gate(check, _open_to(app))
+    app.before_request(_pass)
+
+
+def of(app: Flask) -> Gate:
+    """Return an application's gate."""
+    return app.extensions["catalog-gate"]  # type: ignore[no-any-return]
+
+
+def scope_of(app: Flask, method: str, rule: str) -> str:
+    """Return the scope of an operation by its rule, for paths that pass Flask by. Raises KeyError if there is none."""
+    for each in app.url_map.iter_rules():
+        if each.rule == rule and method in (each.methods or ()):
+            scope = access.needed(app, each.endpoint, method)
+            if scope is not None:
+                return scope
+    raise KeyError(rule)
+
+
+def key_of(environ: Environ) -> str | None:
+    """Return the key that a request brings, as it stands there, or None. `Authorization` comes before `X-API-Key`."""
+    given: str = environ.get("HTTP_AUTHORIZATION", "")
+    scheme, _, key = given.partition(" ")
+    return key.strip() if scheme.lower() == "bearer" else environ.get("HTTP_X_API_KEY")
+
+
+def key_in_url(environ: Environ) -> bool:
+    """Tell whether a key stands in the path or the query of a request, however it is spelled there."""
+    query = environ.get("QUERY_STRING")
+    if query and _KEY.search(unquote_plus(query)):
+        return True
+    path = environ["PATH_INFO"]
+    return MARK in path and _KEY.search(path) is not None
+
+
+def unauthorized(detail: str, *, sent: bool = False) -> Unauthorized:
+    """Return a refusal that asks for a key (RFC 6750, section 3); `sent` where one was sent that is no good."""
+    challenge = 'Bearer realm="catalog"' + (', error="invalid_token"' if sent else "")
+    return Unauthorized(detail, WWW_Authenticate=challenge)
+
+
+def is_loopback(address: str) -> bool:
+    """Tell whether an address is this machine's own."""
+    return address.startswith("127.") or address in ("::1", "::ffff:127.0.0.1")
+
+
+def is_open(settings: Mapping[str, Any]) -> bool:
+    """Tell whether requests without a key are answered."""
+    return bool(settings["CATALOG_ENV"] == "development")
+
+
+def _open_to(app: Flask) -> Callable[[str], bool]:
+    if not is_open(app.config):
+        return lambda _: False
+    return (lambda _: True) if app.config["PUBLISHED_ON_LOOPBACK"] else is_loopback
+
+
+def _pass() -> None:
+    if key_in_url(request.environ):
+        raise BadRequest(IN_URL)
+    if request.url_rule is None:
+        return  # there is no such address, or not for this method: an error follows
+    scope = access.needed(current_app, request.url_rule.endpoint, request.method)
+    if scope is None:  # registered after the application was checked
+        raise Forbidden("It is not declared who may do this.")
+    if scope is not PUBLIC:
+        g.caller = of(current_app).admit(request.environ, scope)
