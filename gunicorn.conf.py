@@ -25,6 +25,7 @@ worker_class = "catalog.web.worker.Worker"  # gthread, with threads only for req
 workers = _settings["WEB_WORKERS"] or os.cpu_count() or 1
 threads = _settings["WEB_THREADS"]
 preload_app = True  # imported once, its memory shared
+forwarded_allow_ips = ""  # who is believed about addresses is TRUSTED_PROXIES' alone to say
 limit_request_line, limit_request_fields, limit_request_field_size = 8190, 100, 8190  # 414, 431
 
 graceful_timeout = 20 if _settings["CATALOG_ENV"] == "production" else 2

@@ -6,11 +6,13 @@ Headers = list[tuple[str, str]]
 
 PLAIN: Headers = [
     ("X-Content-Type-Options", "nosniff"),
-    ("Referrer-Policy", "same-origin"),
-    ("X-Frame-Options", "DENY"),
     ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),  # a page has one of its own
-    ("Cross-Origin-Opener-Policy", "same-origin"),
+    ("Referrer-Policy", "same-origin"),
     ("Cross-Origin-Resource-Policy", "same-origin"),
+]
+OF_PAGES: Headers = [  # what means nothing for data
+    ("X-Frame-Options", "DENY"),
+    ("Cross-Origin-Opener-Policy", "same-origin"),
 ]
 HTTPS_ALONE = ("Strict-Transport-Security", "max-age=31536000")
 

@@ -5,6 +5,8 @@ from typing import Any
 
 from flask import Response, make_response, render_template
 
+from catalog.headers import OF_PAGES
+
 _POLICY = {
     "default-src": "'none'",
     "script-src": "'self'",
@@ -27,6 +29,7 @@ def page(template: str, *, allow: dict[str, str] | None = None, **values: Any) -
     nonce = token_urlsafe(16)
     response = make_response(render_template(template, nonce=nonce, **values))
     response.headers["Content-Security-Policy"] = _policy(allow or {}).replace("{nonce}", f"'nonce-{nonce}'")
+    response.headers.update(OF_PAGES)
     return response
 
 

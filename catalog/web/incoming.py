@@ -12,6 +12,7 @@ HELD_BYTES = 1_000_000  # larger bodies are read by a thread while they come; JS
 PATIENCE_SECONDS = 10.0
 BYTES_A_SECOND = 20_000  # what comes slower for longer than that is cut off
 PIECE_BYTES = 65_536
+HEAD_BYTES = 8_192
 
 _LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d{1,19})[ \t]*\r\n")
 
@@ -20,6 +21,7 @@ class Incoming:
     """Takes in what a socket has, without waiting. `streamed` is true where a thread must read the body."""
 
     def __init__(self, buffered: bytes, most_head: int):
+        """Begin with what was read ahead of the request before, or by `first_piece()`."""
         self.began = time.monotonic()
         self.streamed = False
         self._most_head = most_head
@@ -72,6 +74,22 @@ class Incoming:
         length = int(found[1]) if found else 0
         self.streamed = length > HELD_BYTES or b"\r\ntransfer-encoding:" in head or b"\r\nexpect:" in head
         self._wanted = end + 4 + length
+
+
+def first_piece(connection: socket.socket) -> bytes:
+    """Return what a socket has, as far as it is no longer than a head; blank where there is nothing, or no client."""
+    try:
+        return connection.recv(HEAD_BYTES, socket.MSG_DONTWAIT)
+    except OSError:
+        return b""
+
+
+def is_whole(piece: bytes) -> bool:
+    """Tell at a glance whether this is a head and no body, as most requests are; if in doubt it is not."""
+    if not piece.endswith(b"\r\n\r\n"):
+        return False
+    head = piece.lower()
+    return not (b"content-length" in head or b"transfer-encoding" in head or b"expect" in head)
 
 
 class PatientUnreader(SocketUnreader):

@@ -20,7 +20,7 @@ from gunicorn import util
 from catalog import headers
 from catalog.errors import HTTP_CODES
 from catalog.web.even import EvenWorker
-from catalog.web.incoming import Chunks, Incoming, PatientUnreader
+from catalog.web.incoming import Chunks, Incoming, PatientUnreader, first_piece, is_whole
 
 LOOK_SECONDS = 0.25
 PARKED_SECONDS = 120.0  # how long a large body waits for the threads that read such
@@ -43,17 +43,16 @@ class Worker(EvenWorker):
 
     def enqueue_req(self, conn: Any) -> None:
         """Give a request to a thread once all of it has come, and wait for the rest of it until then."""
-        incoming = self._incoming(conn)
-        held = incoming.size
-        is_ready = incoming.take(conn.sock)
-        self._held += incoming.size - held
-        if not is_ready:
-            self._wait(conn, incoming)
-        elif incoming.streamed and self._streaming >= self._may_stream:
-            conn.timeout = time.monotonic() + PARKED_SECONDS
-            self._parked.append(conn)
-        else:
-            self._hand_over(conn, incoming)
+        if not conn.initialized:
+            self._begin(conn)
+        if conn.incoming is None:
+            piece = conn.parser.unreader.take_buffered() or first_piece(conn.sock)
+            if is_whole(piece):
+                self._hand_over(conn, piece)
+                return
+            conn.incoming = Incoming(piece, self._most_head)
+            self._held += conn.incoming.size
+        self._take_in(conn, conn.incoming)
 
     def handle_request(self, req: Any, conn: Any) -> Any:
         """Run the application, in a thread."""
@@ -67,7 +66,7 @@ class Worker(EvenWorker):
             self._streaming -= 1
             if self._parked:
                 waiting = self._parked.popleft()
-                self._hand_over(waiting, waiting.incoming)
+                self._let_in(waiting, waiting.incoming)
         super().finish_request(conn, fs)
 
     def murder_pending(self) -> None:
@@ -84,16 +83,23 @@ class Worker(EvenWorker):
             self._parked.remove(conn)
             self._cut_off(conn, HTTPStatus.SERVICE_UNAVAILABLE)
 
-    def _incoming(self, conn: Any) -> Incoming:
-        if not conn.initialized:
-            conn.init()
-            conn.incoming = None
-            conn.parser.unreader = PatientUnreader(conn.sock)
-            conn.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("@ll", SEND_SECONDS, 0))
-        if conn.incoming is None:
-            conn.incoming = Incoming(conn.parser.unreader.take_buffered(), self._most_head)
-            self._held += conn.incoming.size
-        return conn.incoming  # type: ignore[no-any-return]
+    def _begin(self, conn: Any) -> None:
+        conn.init()
+        conn.incoming = None
+        conn.parser.unreader = PatientUnreader(conn.sock)
+        conn.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("@ll", SEND_SECONDS, 0))
+
+    def _take_in(self, conn: Any, incoming: Incoming) -> None:
+        held = incoming.size
+        is_ready = incoming.take(conn.sock)
+        self._held += incoming.size - held
+        if not is_ready:
+            self._wait(conn, incoming)
+        elif incoming.streamed and self._streaming >= self._may_stream:
+            conn.timeout = time.monotonic() + PARKED_SECONDS
+            self._parked.append(conn)
+        else:
+            self._let_in(conn, incoming)
 
     def _wait(self, conn: Any, incoming: Incoming) -> None:
         if self._held > HELD_BYTES:
@@ -103,11 +109,15 @@ class Worker(EvenWorker):
         self.pending_conns.append(conn)
         self.poller.register(conn.sock, EVENT_READ, partial(self.on_pending_socket_readable, conn))
 
-    def _hand_over(self, conn: Any, incoming: Incoming) -> None:
-        conn.incoming, conn.streams = None, incoming.streamed
+    def _let_in(self, conn: Any, incoming: Incoming) -> None:
         self._held -= incoming.size
         self._streaming += incoming.streamed
-        conn.parser.unreader.unread(incoming.received)
+        conn.incoming = None
+        self._hand_over(conn, incoming.received, incoming.streamed)
+
+    def _hand_over(self, conn: Any, received: bytes, streamed: bool = False) -> None:
+        conn.streams = streamed
+        conn.parser.unreader.unread(received)
         conn.parser.unreader.begin()
         super().enqueue_req(conn)
 

@@ -35,6 +35,7 @@ def test_a_page_has_a_policy_of_its_own_that_is_strict(client, path):
     assert "script-src 'self'" in policy
     assert "unsafe-inline" not in policy.partition("style-src")[0]
     assert {**told(answer), "content-security-policy": ""} == {**HERE, "content-security-policy": ""}
+    assert (answer.headers["X-Frame-Options"], answer.headers["Cross-Origin-Opener-Policy"]) == ("DENY", "same-origin")
 
 
 def test_answers_before_flask_have_them_too(app, committed, environment):
