@@ -5,7 +5,7 @@ from alembic import op
 from sqlalchemy.dialects import postgresql
 
 revision = "0011"
-down_revision = "0009"  # 0010 comes with the keys
+down_revision = "0010"  # 0010 comes with the keys
 branch_labels = None
 depends_on = None
 
