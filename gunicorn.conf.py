@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from gunicorn import util as _util
 from gunicorn.glogging import Logger
 
 from catalog.config import load as _load
@@ -36,7 +37,7 @@ logconfig_dict = {
     "loggers": {"gunicorn.error": {"level": "INFO", "handlers": [], "propagate": True}},
 }
 _configure_logs(_settings["LOG_LEVEL"])
-_memory = Path("/dev/shm")  # noqa: S108
+_memory = Path("/dev/shm")  # noqa: S108  # nosec B108
 worker_tmp_dir = str(_memory) if _memory.is_dir() else None  # the heartbeat must not wait for a disk
 
 # What each process counts lies in a file of its own; /metrics adds them up. Must be set before the application
@@ -45,6 +46,14 @@ _counted = Path(_settings["DATA_DIR"]) / "metrics"
 shutil.rmtree(_counted, ignore_errors=True)
 _counted.mkdir(parents=True)
 os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(_counted)
+
+
+def _write_error(connection: Any, status: int, reason: str, _: str, write: Any = _util.write_error) -> None:
+    """Answer what is no HTTP without quoting it, as gunicorn would: it may hold a key."""
+    write(connection, status, reason, "")
+
+
+_util.write_error = _write_error
 
 
 def post_fork(_server: Any, _worker: Any) -> None:
