@@ -43,6 +43,7 @@ def _derived(app: Flask) -> dict[str, Any]:
             "max_overflow": settings["DATABASE_POOL_OVERFLOW"],
             "pool_timeout": 1,  # an exhausted pool answers 503 instead of hanging
             "pool_pre_ping": True,
+            "hide_parameters": True,  # an error's message, which is logged, would quote the values
             "connect_args": {
                 "application_name": "catalog",
                 "connect_timeout": 3,
@@ -67,6 +68,7 @@ def _bind_extensions(app: Flask) -> None:
 def _register_features(app: Flask) -> None:
     from catalog.api_docs.routes import blueprint as api_docs
     from catalog.api_docs.routes import short as short_docs
+    from catalog.commands.encryption import keys as key_commands
     from catalog.commands.orders import orders as order_commands
     from catalog.commands.webhooks import webhooks as webhook_commands
     from catalog.graphql_api.routes import blueprint as graphql
@@ -85,6 +87,7 @@ def _register_features(app: Flask) -> None:
         app.register_blueprint(pages)
     app.cli.add_command(webhook_commands)
     app.cli.add_command(order_commands)
+    app.cli.add_command(key_commands)
     api = openapi.Api(app)
     data = (products, shop, imports, mappings, orders, tasks)
     for blueprint in (*data, webhooks, jobs, celery, graphql, transforms, health):

@@ -4,7 +4,19 @@ import difflib
 
 import click
 
-from catalog.commands import data, develop, exports, graphql, imports, orders, processes, service, transforms, webhooks
+from catalog.commands import (
+    data,
+    develop,
+    encryption,
+    exports,
+    graphql,
+    imports,
+    orders,
+    processes,
+    service,
+    transforms,
+    webhooks,
+)
 from catalog.stack.errors import StackError
 
 
@@ -71,6 +83,7 @@ VERBS = (
     transforms.transform,
     webhooks.verb,
     orders.verb,
+    encryption.verb,
     graphql.playground,
     develop.test,
     develop.test_verbose,
@@ -79,6 +92,7 @@ VERBS = (
     develop.test_browser,
     develop.test_api,
     develop.lint,
+    develop.audit,
     develop.bench,
     develop.shell,
     develop.database,
