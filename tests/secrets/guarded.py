@@ -75,7 +75,7 @@ class Guarded(Service):
         """
         environment = {**self.environment, "DATA_DIR": str(self.folder / "commands"), **settings}
         command = [sys.executable, "-m", module, *verb]
-        ended = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, check=False, timeout=60)
+        ended = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, check=False, timeout=120)
         self.said.append((f"output of {' '.join(verb)}", ended.stdout + ended.stderr))
         return ended
 
