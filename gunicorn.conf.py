@@ -45,7 +45,7 @@ logconfig_dict = {
     "loggers": {"gunicorn.error": {"level": "INFO", "handlers": [], "propagate": True}},
 }
 _configure_logs(_settings["LOG_LEVEL"])
-_memory = Path("/dev/shm")  # noqa: S108
+_memory = Path("/dev/shm")  # noqa: S108  # nosec B108
 worker_tmp_dir = str(_memory) if _memory.is_dir() else None  # the heartbeat must not wait for a disk
 
 # What each process counts lies in a file of its own; /metrics adds them up. Must be set before the application

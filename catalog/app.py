@@ -67,6 +67,7 @@ def _derived(app: Flask) -> dict[str, Any]:
             "max_overflow": settings["DATABASE_POOL_OVERFLOW"],
             "pool_timeout": 1,  # an exhausted pool answers 503 instead of hanging
             "pool_pre_ping": True,
+            "hide_parameters": True,  # an error's message, which is logged, would quote the values
             "connect_args": {
                 "application_name": "catalog",
                 "connect_timeout": 3,

@@ -92,6 +92,7 @@ VERBS = (
     develop.test_browser,
     develop.test_api,
     develop.lint,
+    develop.audit,
     develop.bench,
     develop.shell,
     develop.database,

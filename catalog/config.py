@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 from environs import Env, EnvError, ValidationError, validate
 
 ROOT = Path(__file__).resolve().parent.parent
+REDIS = ("redis", "rediss", "unix")
 LOOPBACK = ("127.0.0.0/8", "::1/128")
 
 
@@ -45,6 +46,22 @@ def _encryption_key(text: str) -> bytes:
     if len(key) != 32:
         raise ValueError("wrong length")
     return key
+
+
+def _url(*schemes: str) -> Callable[[Any], Any]:
+    """Judge a URL early: whoever reads it later would quote a part of its password, taken for a host or a port."""
+
+    def check(url: str) -> None:
+        try:
+            parts = urlsplit(url)
+            sound = parts.scheme.partition("+")[0] in schemes and (parts.port or True)
+        except ValueError:
+            sound = False
+        if not sound or parts.netloc.count("@") > 1 or "@" in parts.path + parts.fragment:
+            names = " or ".join(f"{scheme}://" for scheme in schemes)
+            raise ValidationError(f"must be a URL with {names}, its password percent-encoded")
+
+    return check
 
 
 def _at_least(minimum: int) -> Callable[[Any], Any]:
@@ -113,6 +130,7 @@ SETTINGS = (
         "str",
         None,
         "PostgreSQL 18; blank: from `POSTGRES_*`, else `manage.py` starts an embedded one",
+        _url("postgresql", "postgres"),
     ),
     Setting("POSTGRES_HOST", "str", None, "with the next four, in place of `DATABASE_URL`"),
     Setting("POSTGRES_PORT", "int", 5432, "port of `POSTGRES_HOST`"),
@@ -129,8 +147,8 @@ SETTINGS = (
         "how long a request waits for what another change holds",
         _at_least(1),
     ),
-    Setting("REDIS_URL", "str", None, "Redis of the queues (persistent); blank: embedded"),
-    Setting("CACHE_REDIS_URL", "str", None, "Redis of the cache (may vanish); blank: embedded"),
+    Setting("REDIS_URL", "str", None, "Redis of the queues (persistent); blank: embedded", _url(*REDIS)),
+    Setting("CACHE_REDIS_URL", "str", None, "Redis of the cache (may vanish); blank: embedded", _url(*REDIS)),
     Setting("REDIS_HOST", "str", None, "in place of both URLs: queue in database 0, cache in database 1"),
     Setting("REDIS_PORT", "int", 6379, "port of `REDIS_HOST`"),
     Setting("CACHE_ENABLED", "bool", True, "false: every read asks PostgreSQL; the same for all processes"),
@@ -184,13 +202,16 @@ SETTINGS = (
     Setting(
         "ORDER_RESERVE_STOCK", "bool", False, "true: an order takes its units from the stock, all of them or fails"
     ),
-    Setting("ORDER_QUEUE_REDIS_URL", "str", None, "Redis with a list that orders come in by; blank: none"),
+    Setting(
+        "ORDER_QUEUE_REDIS_URL", "str", None, "Redis with a list that orders come in by; blank: none", _url(*REDIS)
+    ),
     Setting("ORDER_QUEUE_LIST", "str", "orderflow:orders", "name of that list, and first part of those beside it"),
     Setting(
         "FAKESTORE_URL",
         "str",
         None,
         "API that knows products by the number that ends a SKU, e.g. `https://fakestoreapi.com`; blank: not asked",
+        _url("http", "https"),
     ),
     Setting(
         "FAKESTORE_TIMEOUT_SECONDS",

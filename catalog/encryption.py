@@ -8,6 +8,7 @@ from flask import current_app
 from catalog import keyfile
 
 KEY_FILE = "encryption.key"
+_NO_KEY = "The secret cannot be decrypted: its key is not in ENCRYPTION_KEYS."
 
 
 class Undecryptable(Exception):
@@ -24,13 +25,38 @@ def decrypt(stored: bytes) -> str:
     try:
         return _cipher().decrypt(bytes(stored)).decode()
     except InvalidToken as error:
-        raise Undecryptable("The secret cannot be decrypted: its key is not in ENCRYPTION_KEYS.") from error
+        raise Undecryptable(_NO_KEY) from error
+
+
+def key_of(stored: bytes) -> int:
+    """Return which of the keys a stored secret is encrypted with, the first being 0. Raises Undecryptable."""
+    for number, key in enumerate(_keys()):
+        try:
+            key.decrypt(bytes(stored))
+            return number
+        except InvalidToken:
+            continue
+    raise Undecryptable(_NO_KEY)
+
+
+def renewed(stored: bytes) -> bytes:
+    """Return a stored secret encrypted with the first key, as it is if it is so already. Raises Undecryptable."""
+    return bytes(stored) if key_of(stored) == 0 else encrypt(decrypt(stored))
+
+
+def key_count() -> int:
+    """Return how many keys there are."""
+    return len(_keys())
 
 
 def _cipher() -> MultiFernet:
     """The first key encrypts, all of them decrypt, so that keys can be changed one after the other."""
+    return MultiFernet(_keys())
+
+
+def _keys() -> list[Fernet]:
     keys = current_app.config["ENCRYPTION_KEYS"] or [_development_key(Path(current_app.config["DATA_DIR"]))]
-    return MultiFernet([Fernet(key.strip()) for key in keys])
+    return [Fernet(key.strip()) for key in keys]
 
 
 def _development_key(folder: Path) -> str:

@@ -3,11 +3,16 @@
 import logging
 import re
 import sys
+import threading
 import time
+import traceback
 import uuid
+from typing import Any
 
 from flask import Flask, Response, g, has_request_context, request
 from pythonjsonlogger.json import JsonFormatter
+
+from catalog.redaction import redacted
 
 log = logging.getLogger("catalog.request")
 
@@ -21,11 +26,21 @@ class _RequestId(logging.Filter):
         return True
 
 
+class _Redacting(JsonFormatter):
+    """Masks what looks like a secret in the whole line, tracebacks included."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return redacted(super().format(record))
+
+
 def configure(level: str) -> None:
-    """Send all logging of this process to standard error as JSON, one object on a line."""
+    """Send all logging of this process to standard error as JSON, one object on a line.
+
+    What looks like a secret is masked there, and in the traceback of an exception that nobody caught.
+    """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
-        JsonFormatter(
+        _Redacting(
             "%(levelname)s %(name)s %(message)s %(request_id)s",
             rename_fields={"levelname": "level", "name": "logger"},
             timestamp="time",
@@ -33,6 +48,12 @@ def configure(level: str) -> None:
     )
     handler.addFilter(_RequestId())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    sys.excepthook = _print_uncaught
+    threading.excepthook = lambda end: _print_uncaught(end.exc_type, end.exc_value, end.exc_traceback)
+
+
+def _print_uncaught(*exception: Any) -> None:
+    sys.stderr.write(redacted("".join(traceback.format_exception(*exception))))
 
 
 def register(app: Flask) -> None:

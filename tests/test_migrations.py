@@ -1,5 +1,6 @@
 """Migrations go up and down, and end where the models are."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from sqlalchemy.engine import make_url
 
 from catalog.app import create_app
 from catalog.extensions import db
+from catalog.webhooks import secret_headers
 
 FOLDER = str(Path(__file__).parent.parent / "migrations")
 
@@ -71,3 +73,21 @@ def _indexes() -> set[str]:
             text("SELECT indexdef FROM pg_indexes WHERE schemaname = 'public' AND tablename <> 'alembic_version'")
         )
         return set(found)
+
+
+def test_secret_headers_are_encrypted_on_the_way_up_and_in_the_clear_again_on_the_way_down(empty_database):
+    headers = {"Authorization": "Bearer tip-top-secret", "X-Team": "warehouse"}
+    upgrade(directory=FOLDER, revision="0013")
+    downgrade(directory=FOLDER, revision="-1")
+    with db.engine.begin() as connection:
+        insert = "INSERT INTO webhooks (url, events, headers) VALUES ('http://x/', '{*}', CAST(:headers AS jsonb))"
+        connection.execute(text(insert), {"headers": json.dumps(headers)})
+    upgrade(directory=FOLDER, revision="0013")
+    with db.engine.connect() as connection:
+        row = connection.execute(text("SELECT headers, secret_headers, webhooks::text AS whole FROM webhooks")).one()
+    assert row.headers == {"X-Team": "warehouse"}
+    assert secret_headers.opened(row.secret_headers) == {"Authorization": "Bearer tip-top-secret"}
+    assert "tip-top-secret" not in row.whole
+    downgrade(directory=FOLDER, revision="-1")
+    with db.engine.connect() as connection:
+        assert connection.scalar(text("SELECT headers FROM webhooks")) == headers

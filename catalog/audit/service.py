@@ -26,7 +26,9 @@ from catalog.extensions import db
 Who = dict[str, str | None]
 Executor = Connection | Session
 
-SECRET_FIELDS = frozenset({"secret", "headers", "password", "token"})  # only that they changed is told
+SECRET_FIELDS = frozenset(
+    {"secret", "headers", "secret_headers", "password", "token"}
+)  # only that they changed is told
 HIDDEN = "***"
 _UNTOLD = "updated_at"  # the entry itself says when
 

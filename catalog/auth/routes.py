@@ -30,6 +30,7 @@ def list_keys(query: dict[str, Any]) -> Any:
 
 @blueprint.post("")
 @blueprint.arguments(schemas.KeyCreateSchema)
+@blueprint.once(is_sealed=True)
 @blueprint.response(201, schemas.NewKeySchema, headers=LOCATION)
 def create_key(fields: dict[str, Any]) -> Any:
     """Make a key
@@ -78,6 +79,7 @@ def delete_key(key_id: str) -> None:
 
 @blueprint.post("/<string:key_id>/rotate")
 @blueprint.arguments(schemas.RotateKeySchema, required=False)
+@blueprint.once(is_sealed=True)
 @blueprint.response(200, schemas.NewKeySchema)
 @blueprint.problem(404, "No such key")
 @blueprint.problem(409, "It is revoked")

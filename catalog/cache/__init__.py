@@ -121,7 +121,7 @@ def _load(load: Callable[[], Any], ttl: float, etag: Callable[[Any], str] | None
         return Found(b"-" + error.detail.encode(), NEGATIVE_SECONDS)
     body = current_app.json.dumps(value, separators=(",", ":")).encode() + b"\n"
     tag = etag(value).encode() if etag else b""
-    jittered = ttl * random.uniform(1 - TTL_JITTER, 1)  # noqa: S311
+    jittered = ttl * random.uniform(1 - TTL_JITTER, 1)  # noqa: S311  # nosec B311
     return Found(b"+" + tag + b"\n" + body, jittered)
 
 

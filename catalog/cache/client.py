@@ -186,7 +186,7 @@ class Client:
 
     def run(self, source: str, keys: Sequence[str], *arguments: Argument) -> Any:
         """Run a Lua script, by its digest where the server knows it, and return its reply. Raises Unreachable."""
-        digest = hashlib.sha1(source.encode()).hexdigest()  # noqa: S324  Redis names scripts so
+        digest = hashlib.sha1(source.encode(), usedforsecurity=False).hexdigest()  # Redis names scripts so
         reply = self.call(pack("EVALSHA", digest, len(keys), *keys, *arguments))
         if isinstance(reply, hiredis.ReplyError):
             return self.call(pack("EVAL", source, len(keys), *keys, *arguments))

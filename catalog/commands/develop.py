@@ -1,7 +1,9 @@
 """Verbs for working on the project."""
 
+import json
 import os
 import shutil
+import subprocess
 import sys
 
 import click
@@ -11,6 +13,10 @@ from catalog.stack.errors import StackError
 
 PASS_ON = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": ["--help"]}
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
+SERVED = ("catalog", "migrations", "tools", "manage.py", "wsgi.py", "gunicorn.conf.py")
+# What guesses by names and randomness would find every test; what is left knows tokens and private keys by their form.
+GUESSES = ("KeywordDetector", "BasicAuthDetector", "Base64HighEntropyString", "HexHighEntropyString")
+GUESSES_OFF = [part for name in GUESSES for part in ("--disable-plugin", name)]
 ARGUMENTS = click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 
 
@@ -69,12 +75,50 @@ def test_api(long: bool, arguments: tuple[str, ...]) -> None:
 
 @click.command()
 def lint() -> None:
-    """Check style, format and types: ruff and mypy."""
-    import subprocess
-
-    checks = (["ruff", "check", "."], ["ruff", "format", "--check", "."], ["mypy"])
+    """Check style, format, types, dangerous calls and secrets in files: ruff, mypy, bandit, detect-secrets."""
+    checks = (
+        ["ruff", "check", "."],
+        ["ruff", "format", "--check", "."],
+        ["mypy"],
+        ["bandit", "--quiet", "--configfile", "pyproject.toml", "--recursive", *SERVED],
+        ["detect_secrets.pre_commit_hook", *GUESSES_OFF, *_tracked_files()],
+    )
     failed = [check for check in checks if subprocess.run([sys.executable, "-m", *check], cwd=config.ROOT).returncode]
     sys.exit(1 if failed else 0)
+
+
+def _tracked_files() -> list[str]:
+    """Return what git keeps; in a copy without git there is nothing that could be published by it."""
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=config.ROOT, capture_output=True, text=True, check=False)
+    return [name for name in listed.stdout.split("\0") if name and "/vendor/" not in name]
+
+
+@click.command()
+def audit() -> None:
+    """Ask the package index which of the pinned requirements have known vulnerabilities: pip-audit."""
+    files = [part for path in sorted(config.ROOT.glob("requirements*.txt")) for part in ("--requirement", path.name)]
+    options = ["--no-deps", "--disable-pip", "--progress-spinner", "off", "--format", "json", *files]
+    command = [sys.executable, "-m", "pip_audit", *options]
+    asked = subprocess.run(command, cwd=config.ROOT, capture_output=True, text=True, check=False)
+    sys.exit(_audited(asked.stdout, asked.stderr))
+
+
+def _audited(report: str, said: str) -> int:
+    """Print what pip-audit found; return 0 if all is well, 1 for vulnerabilities, 2 where the index did not say."""
+    try:
+        found = json.loads(report)["dependencies"]
+    except ValueError:
+        click.echo(f"Nothing could be audited: {(said.strip() or 'pip-audit said nothing').splitlines()[-1]}", err=True)
+        return 2
+    known = [(one, each) for one in found for each in one.get("vulns", [])]
+    for one, each in known:
+        click.echo(f"{one['name']} {one['version']}: {each['id']}, mended in {', '.join(each['fix_versions']) or '-'}")
+    skipped = [one["name"] for one in found if "skip_reason" in one]
+    click.echo(f"{len(found) - len(skipped)} of {len(found)} requirements audited, {len(known)} known vulnerabilities.")
+    if skipped:
+        named = ", ".join(skipped[:10]) + (", …" if len(skipped) > 10 else "")
+        click.echo(f"The package index says nothing about {len(skipped)} of them: {named}", err=True)
+    return 1 if known else 2 if skipped else 0
 
 
 @click.command(context_settings=PASS_ON)
@@ -85,7 +129,7 @@ def bench(name: str | None, arguments: tuple[str, ...]) -> None:
     found = {path.stem: path for path in sorted((config.ROOT / "bench").glob("[a-z]*.py"))}
     if name not in found:
         raise StackError(f"The benchmarks are: {', '.join(found) or 'none'}")
-    os.execv(sys.executable, [sys.executable, str(found[name]), *arguments])  # noqa: S606
+    os.execv(sys.executable, [sys.executable, str(found[name]), *arguments])  # noqa: S606  # nosec B606
 
 
 @click.command(context_settings=PASS_ON)
@@ -116,4 +160,4 @@ def _flask(*arguments: str) -> None:
 
 def _pytest(arguments: list[str]) -> None:
     os.chdir(config.ROOT)
-    os.execv(sys.executable, [sys.executable, "-m", "pytest", *arguments])  # noqa: S606
+    os.execv(sys.executable, [sys.executable, "-m", "pytest", *arguments])  # noqa: S606  # nosec B606

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from catalog.access import SCOPES
+from catalog.commands.encryption import rotate_encryption
 
 KEY_ID = click.argument("key_id", metavar="ID")
 _UNITS = {"h": "hours", "d": "days"}
@@ -31,7 +32,7 @@ class Ending(click.ParamType[str]):
 
 @click.group("keys")
 def keys() -> None:
-    """API keys: create, list, revoke, rotate."""
+    """API keys: create, list, revoke, rotate; and the encryption of secrets at rest: rotate-encryption."""
 
 
 @keys.command("create")
@@ -120,10 +121,13 @@ def _told(call: Any, *arguments: Any) -> Any:
         raise click.ClickException(error.detail) from error
 
 
+keys.add_command(rotate_encryption)
+
+
 @click.command("keys", context_settings={"ignore_unknown_options": True, "help_option_names": []})
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def verb(arguments: tuple[str, ...]) -> None:
-    """API keys: `keys create NAME --scope …`, `list`, `revoke` and `rotate`."""
+    """API keys: `keys create NAME --scope …`, `list`, `revoke`, `rotate`; and `rotate-encryption` of the secrets at rest."""
     from catalog.commands.data import run_flask
 
     raise SystemExit(run_flask(["keys", *arguments]))

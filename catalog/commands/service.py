@@ -157,6 +157,8 @@ def _servers_elsewhere(project: Project) -> list[dict[str, Any]]:
     """Return a line for each server that is given by URL, its password left out."""
     from sqlalchemy import make_url
 
+    from catalog.redaction import redacted
+
     own = {server.name for server in project.servers}
     settings = {"postgres": "DATABASE_URL", "redis-queue": "REDIS_URL", "redis-cache": "CACHE_REDIS_URL"}
     return [
@@ -164,7 +166,7 @@ def _servers_elsewhere(project: Project) -> list[dict[str, Any]]:
             "name": name,
             "pid": None,
             "state": "given by URL",
-            "address": make_url(project.settings[setting]).render_as_string(hide_password=True),
+            "address": redacted(make_url(project.settings[setting]).render_as_string(hide_password=True)),
             "version": "",
         }
         for name, setting in settings.items()

@@ -1,11 +1,15 @@
 """Errors as GraphQL answers them: the REST API's code and field errors in `extensions`."""
 
+import re
 from typing import Any
 
 from flask import g
 from graphql import GraphQLError
 
 from catalog.errors import CatalogError, as_catalog_error
+from catalog.redaction import redacted
+
+_QUOTED_VALUE = re.compile(r"(cannot represent .*?value): .*|(\b(?:Block)?String) '.*'", re.DOTALL)
 
 
 class Refused(GraphQLError):
@@ -21,7 +25,7 @@ class Refused(GraphQLError):
 
 def answered(error: GraphQLError) -> dict[str, Any]:
     """Return an error as it is answered. What was unexpected is logged, and says no more than the request's id."""
-    body: dict[str, Any] = {"message": error.message}
+    body: dict[str, Any] = {"message": _without_values(error.message)}
     if error.locations:
         body["locations"] = [location.formatted for location in error.locations]
     if error.path:
@@ -30,6 +34,11 @@ def answered(error: GraphQLError) -> dict[str, Any]:
     if known is None:
         return {**body, "extensions": {"code": getattr(error, "code", "bad_request")}}
     return {**body, "message": known.detail, "extensions": _extensions(known)}
+
+
+def _without_values(message: str) -> str:
+    """graphql-core quotes the value that it refuses, which may be a secret in the wrong place; the location says it."""
+    return _QUOTED_VALUE.sub(lambda found: found[1] or found[2], redacted(message))
 
 
 def _known(error: GraphQLError) -> CatalogError | None:

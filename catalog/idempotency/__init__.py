@@ -21,6 +21,7 @@ from catalog.access import caller
 from catalog.database import transaction
 from catalog.errors import CatalogError, ValidationFailed, field_error
 from catalog.idempotency.models import IdempotencyRecord
+from catalog.reencryption import Tally, each_row
 
 HEADER = "Idempotency-Key"
 REPLAYED = "Idempotent-Replayed"
@@ -179,4 +180,26 @@ def prune() -> int:
     return pruned
 
 
-__all__ = ["HEADER", "REPLAYED", "IdempotencyRecord", "KeyReused", "Terms", "UnderWay", "once", "prune", "was_asked"]
+def reencrypt() -> Tally:
+    """Encrypt the answers that show a secret with the first of ENCRYPTION_KEYS, and return how many there were."""
+    tally = Tally()
+
+    def renew(record: IdempotencyRecord) -> None:
+        record.body = tally.renew(record.body, f"the idempotency record {record.id.hex()}")
+
+    each_row(IdempotencyRecord, renew, IdempotencyRecord.is_sealed)
+    return tally
+
+
+__all__ = [
+    "HEADER",
+    "REPLAYED",
+    "IdempotencyRecord",
+    "KeyReused",
+    "Terms",
+    "UnderWay",
+    "once",
+    "prune",
+    "reencrypt",
+    "was_asked",
+]

@@ -81,7 +81,7 @@ def _asked(number: int, seconds: float) -> dict[str, Any] | None:
         try:
             return _read(number, *bounded.get(_session(), url, max(end - time.monotonic(), 0.01), MAX_BYTES))
         except (requests.RequestException, Unreachable) as error:
-            pause = PAUSE_SECONDS * 2 ** (tried - 1) * random.uniform(0.5, 1.5)  # noqa: S311
+            pause = PAUSE_SECONDS * 2 ** (tried - 1) * random.uniform(0.5, 1.5)  # noqa: S311  # nosec B311
             if tried == TRIES or time.monotonic() + pause >= end:
                 raise Unreachable(_in_words(error)) from error
             time.sleep(pause)

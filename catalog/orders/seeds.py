@@ -29,7 +29,7 @@ _KINDS = ("Corp", "GmbH", "Ltd", "AB", "& Sons", "Trading", "S.A.", "K.K.")
 
 def orders(count: int, seed: int, skus: Sequence[str] = ()) -> Iterator[dict[str, Any]]:
     """Yield so many orders as a client writes them, of these SKUs; most are small, a few are large."""
-    chance = random.Random(seed)  # noqa: S311
+    chance = random.Random(seed)  # noqa: S311  # nosec B311
     first_id = chance.randrange(1, 2**50)
     time = FIRST_DAY + timedelta(seconds=chance.randrange(86_400))
     prices: dict[str, str] = {}

@@ -106,7 +106,7 @@ def _fits(socket: Path) -> bool:
 
 
 def _short_folders(name: str) -> list[Path]:
-    return [Path(base) / name for base in dict.fromkeys((tempfile.gettempdir(), "/tmp"))]  # noqa: S108
+    return [Path(base) / name for base in dict.fromkeys((tempfile.gettempdir(), "/tmp"))]  # noqa: S108  # nosec B108
 
 
 def _private_folder(name: str) -> Path:

@@ -58,7 +58,7 @@ class Project:
     @property
     def address(self) -> tuple[str, int]:
         """Host and port at which this machine reaches the web server."""
-        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.settings["HOST"], self.settings["HOST"])  # noqa: S104
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.settings["HOST"], self.settings["HOST"])  # noqa: S104  # nosec B104
         return host, self.settings["PORT"]
 
     @property

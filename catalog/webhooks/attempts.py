@@ -1,8 +1,9 @@
 """An attempt, from the lease to its record."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from catalog.redaction import without
 from catalog.webhooks import retry
 from catalog.webhooks.leases import Leased, Message
 from catalog.webhooks.receivers import Receiver
@@ -29,9 +30,19 @@ class Attempt:
         return Result(self, None, "", 0, self.receiver.problem)
 
 
+def cleaned(result: Result) -> Result:
+    """Return a result without the secrets that the receiver sent back, as one does that echoes its headers."""
+    secrets = result.key.receiver.known_secrets
+    if not secrets:
+        return result
+    error = without(result.error, secrets) if result.error else None
+    return replace(result, body=without(result.body, secrets), error=error)
+
+
 def entry(result: Result) -> dict[str, Any]:
     """Return what `leases.record()` wants of a result whose key is an Attempt."""
     attempt: Attempt = result.key
+    result = cleaned(result)
     leased = attempt.leased
     return {
         "delivery_id": leased.delivery_id,

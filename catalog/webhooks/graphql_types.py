@@ -43,7 +43,7 @@ class Webhook:
     def of(cls, row: models.Webhook) -> Self:
         """Return a row of the table as it is shown."""
         shown = {name: getattr(row, name) for name in _SHOWN}
-        return cls(id=ID(str(row.id)), headers=Json(row.headers), **shown)
+        return cls(id=ID(str(row.id)), headers=Json(row.shown_headers), **shown)
 
 
 @strawberry.type

@@ -25,13 +25,17 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSON, JSONB
 from sqlalchemy.orm import Mapped, mapped_column, query_expression
 
 from catalog.extensions import Base
+from catalog.webhooks import secret_headers
 
 TIME = DateTime(timezone=True)
 PENDING, DELIVERED, FAILED = "pending", "delivered", "failed"
 
 
 class Webhook(Base):
-    """A subscription. `failing_since` is set by the first failure after a success, and cleared by a success."""
+    """A subscription. `failing_since` is set by the first failure after a success, and cleared by a success.
+
+    `secret`, `previous_secret` and the values of `secret_headers` are encrypted.
+    """
 
     __tablename__ = "webhooks"
 
@@ -41,6 +45,7 @@ class Webhook(Base):
     is_active: Mapped[bool] = mapped_column(server_default=text("true"))
     description: Mapped[str | None] = mapped_column(Text)
     headers: Mapped[dict[str, str]] = mapped_column(JSONB, server_default=text("'{}'"))
+    secret_headers: Mapped[dict[str, str]] = mapped_column(JSONB, server_default=text("'{}'"))
     secret: Mapped[bytes | None] = mapped_column(LargeBinary)
     previous_secret: Mapped[bytes | None] = mapped_column(LargeBinary)
     previous_secret_until: Mapped[datetime | None] = mapped_column(TIME)
@@ -61,6 +66,11 @@ class Webhook(Base):
     def has_secret(self) -> bool:
         """Tell whether deliveries are signed; the secret itself is never shown."""
         return self.secret is not None
+
+    @property
+    def shown_headers(self) -> dict[str, str]:
+        """All headers, the secret ones masked."""
+        return secret_headers.shown(self.headers, self.secret_headers)
 
 
 _CHECKS = {

@@ -1,5 +1,6 @@
 """Webhooks as the sender needs them: secrets in the clear, in memory only, and the request for an event."""
 
+import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -9,7 +10,7 @@ from flask import current_app
 from sqlalchemy import bindparam, text
 
 from catalog import encryption
-from catalog.webhooks import addresses, signing
+from catalog.webhooks import addresses, secret_headers, signing
 from catalog.webhooks.leases import Message
 from catalog.webhooks.outbox import Executor
 from catalog.webhooks.retry import Policy
@@ -17,6 +18,7 @@ from catalog.webhooks.sender import Sender
 from catalog.webhooks.transfer import Post
 
 USER_AGENT = "Catalog-Webhook/1.0"
+SHORTEST_MASKED = 4  # less would mask half of an answer by chance
 
 
 def open_addresses() -> addresses.Policy:
@@ -32,13 +34,17 @@ def new_sender() -> Sender:
 
 @dataclass(frozen=True)
 class Receiver:
-    """Who gets a delivery. `problem` says why nothing can be sent, e.g. a secret that no key opens."""
+    """Who gets a delivery. `problem` says why nothing can be sent, e.g. a secret that no key opens.
+
+    `known_secrets` are what must not be kept of an answer: the secrets and the values of secret headers.
+    """
 
     url: str
-    headers: dict[str, str]
     timeout_seconds: int
     policy: Policy
+    headers: dict[str, str] = field(default_factory=dict, repr=False)
     secrets: tuple[str, ...] = field(default=(), repr=False)
+    known_secrets: tuple[str, ...] = field(default=(), repr=False)
     problem: str | None = None
 
     def post(self, message: Message, key: Any) -> Post:
@@ -55,7 +61,7 @@ class Receiver:
 
 
 _RECEIVERS = text("""
-    SELECT id, url, headers, timeout_seconds, retry_count, durable, secret,
+    SELECT id, url, headers, secret_headers, timeout_seconds, retry_count, durable, secret,
         CASE WHEN previous_secret_until > now() THEN previous_secret END AS previous_secret
     FROM webhooks WHERE id IN :ids
 """).bindparams(bindparam("ids", expanding=True))
@@ -70,6 +76,14 @@ def _receiver(row: Any) -> Receiver:
     policy = Policy(row.retry_count, row.durable)
     try:
         secrets = tuple(encryption.decrypt(stored) for stored in (row.secret, row.previous_secret) if stored)
+        secret = secret_headers.opened(row.secret_headers)
     except encryption.Undecryptable as error:
-        return Receiver(row.url, row.headers, row.timeout_seconds, policy, problem=str(error))
-    return Receiver(row.url, row.headers, row.timeout_seconds, policy, secrets)
+        return Receiver(row.url, row.timeout_seconds, policy, problem=str(error))
+    known = _recognisable((*secrets, *secret.values()))
+    return Receiver(row.url, row.timeout_seconds, policy, {**row.headers, **secret}, secrets, known)
+
+
+def _recognisable(secrets: Sequence[str]) -> tuple[str, ...]:
+    """Secrets in the forms in which an answer may hold them: whole, without `Bearer`, escaped in JSON."""
+    forms = {form for secret in secrets for form in (secret, secret.rpartition(" ")[2], json.dumps(secret)[1:-1])}
+    return tuple(form for form in forms if len(form) >= SHORTEST_MASKED)

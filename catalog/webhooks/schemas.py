@@ -7,6 +7,7 @@ import marshmallow as ma
 from marshmallow import fields, validate
 
 from catalog.fields import Boolean, Integer, Text, utc
+from catalog.redaction import MASK
 from catalog.webhooks import signing
 from catalog.webhooks.events import EVENTS, SUBSCRIPTIONS
 
@@ -118,6 +119,10 @@ class WebhookSchema(WebhookFields):
     """A webhook as it is answered; its secret never is."""
 
     id = fields.UUID(required=True)
+    headers = Headers(
+        attribute="shown_headers",
+        metadata={"example": {"X-Team": "warehouse", "Authorization": MASK}, "description": "Secret values are masked"},
+    )
     has_secret = fields.Boolean(required=True)
     last_error = fields.String(required=True, allow_none=True)
     success_count = fields.Integer(required=True, metadata={"example": 41})

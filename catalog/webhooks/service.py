@@ -12,9 +12,11 @@ from catalog.audit import service as audit
 from catalog.database import after_commit, transaction
 from catalog.errors import NotFound, ValidationFailed, field_error
 from catalog.extensions import db
-from catalog.webhooks import leases, outbox, receivers, signing
-from catalog.webhooks.addresses import Refused, parse
-from catalog.webhooks.attempts import Attempt, entry
+from catalog.redaction import MASK
+from catalog.reencryption import Tally
+from catalog.webhooks import leases, outbox, receivers, reencryption, secret_headers, signing
+from catalog.webhooks.addresses import Refused, Target, parse
+from catalog.webhooks.attempts import Attempt, cleaned, entry
 from catalog.webhooks.models import Webhook
 from catalog.webhooks.names import Names
 from catalog.webhooks.sender import Sender
@@ -22,7 +24,7 @@ from catalog.webhooks.transfer import Result
 
 ROTATION = timedelta(hours=24)
 LOOKUP_SECONDS = 1.0
-_TEXTS = ("url", "description", "headers", "secret")
+_TEXTS = ("url", "description", "headers", "secret_headers", "secret")
 _WRITTEN = (*_TEXTS, "events", "is_active", "retry_count", "durable", "timeout_seconds")
 
 _of_thread = threading.local()
@@ -82,7 +84,7 @@ def create(fields: dict[str, Any]) -> Webhook:
     """Add a webhook and return it. Raises ValidationFailed for a URL that must not be called."""
     _judge(fields["url"])
     with transaction() as session:
-        webhook = Webhook(**_stored(fields))
+        webhook = Webhook(**_stored(fields, {}))
         session.add(webhook)
         session.flush()
         audit.record("create", "webhook", webhook.id, after=_audited(webhook))
@@ -92,16 +94,17 @@ def create(fields: dict[str, Any]) -> Webhook:
 def update(webhook_id: uuid.UUID, changes: dict[str, Any]) -> Webhook:
     """Change the given fields of a webhook; one that is switched on again starts without its old failures.
 
-    Raises NotFound, and ValidationFailed for a URL that must not be called.
+    Raises NotFound, and ValidationFailed for a URL that must not be called, or that leads secret headers elsewhere.
     """
     if "url" in changes:
         _judge(changes["url"])
     with transaction() as session:
         webhook = _locked(webhook_id)
+        _check_moved(webhook, changes)
         before = _audited(webhook)
         if changes.get("is_active") and not webhook.is_active:
             webhook.failing_since = None
-        for name, value in _stored(changes).items():
+        for name, value in _stored(changes, webhook.secret_headers).items():
             setattr(webhook, name, value)
         webhook.updated_at = func.now()
         session.flush()
@@ -137,6 +140,11 @@ def rotate_secret(webhook_id: uuid.UUID, secret: str | None = None) -> dict[str,
         return {"webhook": webhook, "secret": made_up, "previous_valid_until": webhook.previous_secret_until}
 
 
+def reencrypt() -> Tally:
+    """Encrypt every stored secret with the first of ENCRYPTION_KEYS, and return what there was to do."""
+    return reencryption.run()
+
+
 def test(webhook_id: uuid.UUID, event: str, payload: dict[str, Any]) -> Result:
     """Send an event to one webhook at once, once, and log it. Raises NotFound.
 
@@ -149,7 +157,7 @@ def test(webhook_id: uuid.UUID, event: str, payload: dict[str, Any]) -> Result:
         receiver = receivers.receivers(session, [leased.webhook_id])[leased.webhook_id]
         audit.record("test", "webhook", webhook_id, after={"event": event})
     attempt = Attempt(leased, message, receiver)
-    result = attempt.problem() if receiver.problem else _sender().send(attempt.post())
+    result = attempt.problem() if receiver.problem else cleaned(_sender().send(attempt.post()))
     with transaction() as session:
         leases.record(session, [{**entry(result), "retry_in": None}])
     return result
@@ -171,13 +179,30 @@ def _judge(url: str) -> None:
         raise ValidationFailed([field_error("url", str(error), "refused")]) from error
 
 
-def _stored(fields: dict[str, Any]) -> dict[str, Any]:
+def _stored(fields: dict[str, Any], kept_headers: dict[str, str]) -> dict[str, Any]:
     """A secret that is set anew replaces the one before at once; rotating is what keeps both."""
-    if "secret" not in fields:
-        return fields
-    secret = fields["secret"]
-    encrypted = encryption.encrypt(secret) if secret else None
-    return {**fields, "secret": encrypted, "previous_secret": None, "previous_secret_until": None}
+    stored = dict(fields)
+    if "headers" in fields:
+        stored["headers"], stored["secret_headers"] = secret_headers.sealed(fields["headers"], kept_headers)
+    if "secret" in fields:
+        stored["secret"] = encryption.encrypt(fields["secret"]) if fields["secret"] else None
+        stored |= dict.fromkeys(("previous_secret", "previous_secret_until"))
+    return stored
+
+
+def _check_moved(webhook: Webhook, changes: dict[str, Any]) -> None:
+    """A secret header goes to the server that it was given for; whoever may change the URL must not learn it so."""
+    if "url" not in changes or _server(changes["url"]) == _server(webhook.url):
+        return
+    given = {name.lower(): value for name, value in changes.get("headers", webhook.shown_headers).items()}
+    kept = [name for name in webhook.secret_headers if given.get(name.lower()) == MASK]
+    if kept:
+        message = "The URL leads to another server now: give the value again."
+        raise ValidationFailed([field_error(f"headers.{name}", message, "required") for name in kept])
+
+
+def _server(url: str) -> tuple[str, Target]:
+    return url.partition(":")[0].lower(), parse(url)
 
 
 def _audited(webhook: Webhook) -> dict[str, Any]:

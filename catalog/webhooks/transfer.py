@@ -18,7 +18,7 @@ class Post:
 
     key: Any
     url: str
-    headers: Mapping[str, str]
+    headers: Mapping[str, str] = field(repr=False)
     body: bytes
     timeout: float
 

@@ -83,3 +83,40 @@ def test_the_readme_lists_every_setting_with_its_meaning_and_no_other():
 def test_the_example_file_names_every_setting():
     example = (config.ROOT / ".env.example").read_text()
     assert all(re.search(rf"^#? ?{setting.name}=", example, re.MULTILINE) for setting in config.SETTINGS)
+
+
+@pytest.mark.parametrize("name", ["DATABASE_URL", "REDIS_URL", "CACHE_REDIS_URL", "ORDER_QUEUE_REDIS_URL"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "{scheme}://user:hush/hush@host/0",
+        "{scheme}://user:12/hush@host/0",
+        "{scheme}://user:hush@host:hush/0",
+        "{scheme}://user:hush@hush@host/0",
+        "{scheme}://user:hush#hush@host/0",
+        "mysql://user:hush@host/0",
+        "//user:hush@host",
+        "{scheme}://[user:hush@host/0",
+    ],
+)
+def test_a_url_whose_password_would_be_read_as_something_else_is_refused_without_quoting_it(monkeypatch, name, url):
+    monkeypatch.setenv(name, url.format(scheme="postgresql" if name == "DATABASE_URL" else "redis"))
+    with pytest.raises(config.ConfigError) as raised:
+        config.load()
+    assert f"{name}: must be a URL with" in str(raised.value)
+    assert "hush" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "url"),
+    [
+        ("DATABASE_URL", "postgresql+psycopg2://u:p%40%2F@h:5432/c?sslmode=require"),
+        ("DATABASE_URL", "postgresql+psycopg2://u@/c?host=/run/postgres"),
+        ("REDIS_URL", "unix:///run/redis.sock?db=0"),
+        ("REDIS_URL", "rediss://:p@[::1]:6380/2"),
+        ("FAKESTORE_URL", "https://fakestoreapi.com"),
+    ],
+)
+def test_urls_as_their_servers_want_them_are_taken(monkeypatch, name, url):
+    monkeypatch.setenv(name, url)
+    assert config.load()[name] == url
