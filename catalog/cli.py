@@ -65,6 +65,7 @@ VERBS = (
     service.status,
     service.show_logs,
     service.clean,
+    develop.build,
     data.init_db,
     imports.import_file,
     exports.export_file,
