@@ -41,16 +41,17 @@ def test_settings_that_are_passed_on_have_no_second_default():
     given = COMPOSE["x-settings"]
     own = {name for name, value in given.items() if value is not None}
     assert own == {
-        *("HOST", "PORT", "DATABASE_URL", "DATA_DIR", "UPLOAD_DIR", "WEB_WORKERS"),
+        *("HOST", "PUBLISHED_ON_LOOPBACK", "PORT", "DATABASE_URL", "DATA_DIR", "UPLOAD_DIR", "WEB_WORKERS"),
         *("POSTGRES_HOST", "POSTGRES_PORT", "POSTGRES_USER", "POSTGRES_PASSWORD", "POSTGRES_DB"),
         *("REDIS_URL", "CACHE_REDIS_URL", "REDIS_HOST", "REDIS_PORT"),
     }
 
 
-def test_ports_are_open_on_loopback_alone_unless_a_setting_says_otherwise():
+def test_ports_are_published_on_loopback_alone():
     published = [port for service in SERVICES.values() for port in service.get("ports", [])]
     assert len(published) == 2
-    assert all(port.startswith("${HOST:-127.0.0.1}:") for port in published)
+    assert all(port.startswith("127.0.0.1:") for port in published)
+    assert COMPOSE["x-settings"]["PUBLISHED_ON_LOOPBACK"] == "true"
 
 
 def test_the_servers_are_on_the_inner_network_alone():
