@@ -39,5 +39,5 @@ ENV PATH=/opt/catalog/bin:$PATH \
     DATA_DIR=/data
 USER 10001:10001
 EXPOSE 5000
-HEALTHCHECK --interval=5s --timeout=5s --start-period=60s --retries=3 CMD ["python", "-m", "catalog.health.probe"]
+HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 CMD ["python", "-m", "catalog.health.probe"]
 CMD ["python", "-m", "gunicorn", "--config", "gunicorn.conf.py", "wsgi:app"]

@@ -63,6 +63,13 @@ exit /b
 call :tests %*
 exit /b
 
+:verb_demo Walk through everything with real requests and answers; the service stays up.
+call :shift %*
+call :private_networks
+call :verb_start || exit /b
+call :catalog demo --url http://web:5000 --receiver cli %REST%
+exit /b
+
 :verb_init-db Add 20 sample products; those that are there already are left as they are.
 call :catalog %*
 exit /b
@@ -151,8 +158,12 @@ popd
 call :compose run --rm %TTY% --no-deps --volume "%FOLDER%:/files" cli "%~1" "/files/%NAME%" %REST%
 exit /b
 
+:private_networks
+set "WEBHOOK_ALLOWED_NETWORKS=172.16.0.0/12,192.168.0.0/16,10.0.0.0/8"
+exit /b 0
+
 :ready
-call :compose exec -T web python -m catalog.health.probe --wait 60
+call :compose exec -T web python -m catalog.health.probe --wait 90
 if errorlevel 1 (
     call :compose logs --tail=20 migrate web
     exit /b 1

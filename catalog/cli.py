@@ -4,7 +4,19 @@ import difflib
 
 import click
 
-from catalog.commands import data, develop, exports, graphql, imports, orders, processes, service, transforms, webhooks
+from catalog.commands import (
+    data,
+    demo,
+    develop,
+    exports,
+    graphql,
+    imports,
+    orders,
+    processes,
+    service,
+    transforms,
+    webhooks,
+)
 from catalog.stack.errors import StackError
 
 
@@ -66,6 +78,7 @@ VERBS = (
     service.show_logs,
     service.clean,
     develop.build,
+    demo.demo,
     data.init_db,
     imports.import_file,
     exports.export_file,
