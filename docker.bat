@@ -67,7 +67,7 @@ exit /b
 call :shift %*
 call :private_networks
 call :verb_start || exit /b
-call :catalog demo --url http://web:5000 --receiver cli %REST%
+call :catalog demo --url http://web:5000 --shown "%URL%" --receiver cli %REST%
 exit /b
 
 :verb_init-db Add 20 sample products; those that are there already are left as they are.
@@ -168,7 +168,8 @@ if errorlevel 1 (
     call :compose logs --tail=20 migrate web
     exit /b 1
 )
-for /f "delims=" %%A in ('%COMPOSE% port web 5000') do echo http://%%A/
+for /f "delims=" %%A in ('%COMPOSE% port web 5000') do set "URL=http://%%A"
+echo %URL%/
 exit /b 0
 
 :browse

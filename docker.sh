@@ -62,7 +62,7 @@ verb_demo() { # Walk through everything with real requests and answers; the serv
     shift
     private_networks
     verb_start
-    catalog demo --url http://web:5000 --receiver cli "$@"
+    catalog demo --url http://web:5000 --shown "$url" --receiver cli "$@"
 }
 
 verb_init_db() { # Add 20 sample products; those that are there already are left as they are.
@@ -158,7 +158,8 @@ ready() { # Wait until the service is ready, and say where; else show the end of
         compose logs --tail=20 migrate web
         exit 1
     fi
-    echo "http://$(compose port web 5000)/"
+    url=http://$(compose port web 5000)
+    echo "$url/"
 }
 
 browse() { # Show an address of the service, and open it where there is a browser.

@@ -10,18 +10,18 @@ import click
 @click.option("--fast", is_flag=True, help="A tenth of the rows.")
 @click.option("--url", help="A running service, in place of this project's own.")
 @click.option("--receiver", default="127.0.0.1", show_default=True, help="This machine, as the service names it.")
-def demo(fast: bool, url: str | None, receiver: str) -> None:
+@click.option("--shown", help="The address of that service for a browser, if another.")
+def demo(fast: bool, url: str | None, shown: str | None, receiver: str) -> None:
     """Walk through everything with real requests and answers, then show the figures; the service stays up."""
     from rich.console import Console
 
     from catalog.demo.shown import Walk
 
     console = Console(highlight=False)
-    shown = url or _started(console)
+    walk = Walk(url or _started(console), console)
     began = time.monotonic()
-    walk = Walk(url or shown, console)
     _walk(walk, fast, receiver)
-    _sum_up(walk, shown, time.monotonic() - began)
+    _sum_up(walk, shown or walk.url, time.monotonic() - began)
 
 
 def _started(console: Any) -> str:
