@@ -46,39 +46,39 @@ def verbs(functions: dict[str, tuple[str, list[str]]]) -> dict[str, str]:
 
 def commands_of_sh(body: list[str]) -> list[str]:
     """Return what a function runs, in words that both scripts share."""
+    words = {'"$@"': "ARGUMENTS", "$tty": "TTY", "$verb": "VERB", "$name": "NAME", "$folder": "FOLDER", "$url": "URL"}
     plain = []
     for line in body:
         line = re.sub(r"\bverb_\w+", lambda match: named(match[0]), line.strip())
         line = re.sub(r' --user "[^"]+"', "", line)  # Windows knows no owners of this kind
+        line = re.sub(r"\$\(([^()]*)\).*", r" \1", line)
         line = re.sub(r"[;)]? *(then|return ?;;|;; esac|return; fi|>/dev/null 2>&1).*$", "", line).rstrip("; )")
-        line = line.replace('"$@"', "ARGUMENTS").replace("$tty", "TTY")
-        line = (
-            re.sub(r"\$\(([^()]*)\).*", r" \1", line)
-            .replace("$verb", "VERB")
-            .replace("$name", "NAME")
-            .replace("$folder", "FOLDER")
-        )
-        plain += COMMAND.findall(line)
-    return [re.sub(r'"', "", command) for command in plain]
+        plain += COMMAND.findall(replaced(line, words))
+    return [command.replace('"', "") for command in plain]
 
 
 def commands_of_bat(body: list[str]) -> list[str]:
+    words = {
+        "call :shift %*": "shift",
+        "call :shift %REST%": "shift",
+        "call :": "",
+        "goto ": "",
+        "'%COMPOSE%": " compose",
+    }
+    words |= {"%*": "ARGUMENTS", "%REST%": "ARGUMENTS", "%TTY%": "TTY", "%~1": "VERB", "%NAME%": "NAME"}
+    words |= {"%FOLDER%": "FOLDER", "%URL%": "URL"}
     plain = []
     for line in body:
-        if line.startswith("rem "):
-            continue
-        line = line.strip().replace("call :shift %*", "shift").replace("call :shift %REST%", "shift")
-        line = re.sub(r" \|\| (exit /b.*|\()$| [12]?>nul.*|'\) do.*", "", line).replace("call :", "")
-        line = (
-            line.replace("%*", "ARGUMENTS")
-            .replace("%REST%", "ARGUMENTS")
-            .replace("%TTY%", "TTY")
-            .replace("%URL%", "URL")
-        )
-        line = line.replace("%~1", "VERB").replace("%NAME%", "NAME").replace("%FOLDER%", "FOLDER")
-        line = line.replace("'%COMPOSE%", " compose").replace("goto ", "")
-        plain += COMMAND.findall(line)
-    return [re.sub(r'"', "", command) for command in plain]
+        if not line.startswith("rem "):
+            line = re.sub(r" \|\| (exit /b.*|\()$| [12]?>nul.*|'\) do.*", "", line.strip())
+            plain += COMMAND.findall(replaced(line, words))
+    return [command.replace('"', "") for command in plain]
+
+
+def replaced(line: str, words: dict[str, str]) -> str:
+    for word, shared in words.items():
+        line = line.replace(word, shared)
+    return line
 
 
 def test_there_are_verbs_and_commands_to_compare():
