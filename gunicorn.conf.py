@@ -52,7 +52,7 @@ worker_tmp_dir = str(_memory) if _memory.is_dir() else None  # the heartbeat mus
 # is imported, and the files of the last run must be gone by then.
 _counted = Path(_settings["DATA_DIR"]) / "metrics"
 shutil.rmtree(_counted, ignore_errors=True)
-_counted.mkdir(parents=True)
+_counted.mkdir(parents=True, exist_ok=True)  # where it is a mount of its own, it stays
 os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(_counted)
 
 

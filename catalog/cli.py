@@ -6,6 +6,7 @@ import click
 
 from catalog.commands import (
     data,
+    demo,
     develop,
     exports,
     graphql,
@@ -77,6 +78,8 @@ VERBS = (
     service.status,
     service.show_logs,
     service.clean,
+    develop.build,
+    demo.demo,
     data.init_db,
     imports.import_file,
     exports.export_file,

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import ColumnElement, inspect, select
+from sqlalchemy import ColumnExpressionArgument, inspect, select
 from sqlalchemy.orm import Session
 
 from catalog import encryption
@@ -44,7 +44,7 @@ class Tally:
         return fresh
 
 
-def each_row(model: type[Any], change: Callable[[Any], None], *conditions: ColumnElement[bool]) -> None:
+def each_row(model: type[Any], change: Callable[[Any], None], *conditions: ColumnExpressionArgument[bool]) -> None:
     """Call `change` with every row of a table, locked, one transaction for each batch.
 
     Killed, it goes on where it was when it is run again. What others write at the same time is waited for, and kept.

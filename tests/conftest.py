@@ -1,8 +1,6 @@
 """Real PostgreSQL and Redis for every test: started once a run, one database a process, a savepoint a test."""
 
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,13 +13,9 @@ from sqlalchemy.engine import Connection, make_url
 
 from catalog.app import create_app
 from catalog.extensions import db
-from catalog.stack import Embedded
-from tests import shown
+from tests import servers, shown
 
-TEMPLATE = "catalog"
-FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "200"}
-
-_servers: Embedded | None = None
+_servers: servers.Servers | None = None
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -29,9 +23,8 @@ def pytest_configure(config: pytest.Config) -> None:
     global _servers
     if hasattr(config, "workerinput") or config.option.collectonly:
         return
-    folder = tempfile.mkdtemp(prefix="catalog-tests-")
-    Path(folder).chmod(0o755)  # so that PostgreSQL's own account reaches it where root runs the tests
-    _servers = Embedded(folder, postgres_settings=FAST).start()
+    folder = servers.make_folder()
+    _servers = servers.start(folder)
     os.environ.update(
         DATABASE_URL=_servers.database_url,
         REDIS_URL=_servers.redis_url,
@@ -57,7 +50,7 @@ def pytest_unconfigure() -> None:
     """Stop the servers and remove what they wrote."""
     if _servers is not None:
         _servers.wipe()
-        shutil.rmtree(os.environ["DATA_DIR"], ignore_errors=True)
+        servers.remove_folder(os.environ["DATA_DIR"])
 
 
 @pytest.fixture(scope="session")
@@ -67,7 +60,8 @@ def database_url(worker_id: str) -> Iterator[str]:
     name = f"test_{worker_id}"
     admin = create_engine(template.set(database="postgres"), isolation_level="AUTOCOMMIT")
     with admin.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}"))
+        connection.execute(text(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
+        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {template.database}"))
     yield template.set(database=name).render_as_string(hide_password=False)
     with admin.connect() as connection:
         connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
@@ -80,8 +74,8 @@ def environment(database_url: str, worker_id: str, tmp_path_factory: pytest.Temp
     number = int("".join(filter(str.isdigit, worker_id)) or 0) + 1
     return {
         "DATABASE_URL": database_url,
-        "REDIS_URL": os.environ["REDIS_URL"].replace("db=0", f"db={number}"),
-        "CACHE_REDIS_URL": os.environ["CACHE_REDIS_URL"].replace("db=0", f"db={number}"),
+        "REDIS_URL": servers.numbered(os.environ["REDIS_URL"], number),
+        "CACHE_REDIS_URL": servers.numbered(os.environ["CACHE_REDIS_URL"], number),
         "DATA_DIR": str(tmp_path_factory.mktemp("data")),
         "SEED_ON_START": "false",
     }

@@ -26,9 +26,8 @@ from catalog.extensions import db
 Who = dict[str, str | None]
 Executor = Connection | Session
 
-SECRET_FIELDS = frozenset(
-    {"secret", "headers", "secret_headers", "password", "token"}
-)  # only that they changed is told
+# Of these it is told that they changed, and no more.
+SECRET_FIELDS = frozenset({"secret", "headers", "secret_headers", "password", "token"})
 HIDDEN = "***"
 _UNTOLD = "updated_at"  # the entry itself says when
 

@@ -74,6 +74,12 @@ def test_api(long: bool, arguments: tuple[str, ...]) -> None:
 
 
 @click.command()
+def build() -> None:
+    """Install what the service needs, and do nothing else."""
+    click.echo("Everything is installed.")  # manage.py has done it before any verb runs
+
+
+@click.command()
 def lint() -> None:
     """Check style, format, types, dangerous calls and secrets in files: ruff, mypy, bandit, detect-secrets."""
     checks = (

@@ -30,12 +30,18 @@ def import_file(file: Path, strict: bool, url: str | None, **options: str | None
     """Import products from FILE (.csv, .tsv, .jsonl, also as .gz, or .xlsx) into the running service."""
     from catalog.commands.client import Service
 
-    service = Service(url or own_url())
-    with _progress() as progress:
-        task = _upload(service, file, {name: value for name, value in options.items() if value}, progress)
+    given = {name: value for name, value in options.items() if value}
+    status = run(Service(url or own_url()), file, given)
+    sys.exit(1 if status["state"] != "Completed" or (strict and status["errors"]) else 0)
+
+
+def run(service: Any, file: Path, options: dict[str, str], console: Any = None) -> dict[str, Any]:
+    """Upload a file, show the import's progress and its outcome, and return its last status."""
+    with _progress(console) as progress:
+        task = _upload(service, file, options, progress)
         status = _follow(service, task, progress)
     _report(service, task, status)
-    sys.exit(1 if status["state"] != "Completed" or (strict and status["errors"]) else 0)
+    return status
 
 
 def own_url() -> str:
@@ -45,7 +51,7 @@ def own_url() -> str:
     return Project().url
 
 
-def _progress() -> Any:
+def _progress(console: Any) -> Any:
     from rich import progress
 
     return progress.Progress(
@@ -54,6 +60,7 @@ def _progress() -> Any:
         progress.TaskProgressColumn(),
         progress.TextColumn("{task.fields[pace]:>16}"),
         progress.TimeRemainingColumn(),
+        console=console,
     )
 
 

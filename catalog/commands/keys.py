@@ -127,7 +127,7 @@ keys.add_command(rotate_encryption)
 @click.command("keys", context_settings={"ignore_unknown_options": True, "help_option_names": []})
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def verb(arguments: tuple[str, ...]) -> None:
-    """API keys: `keys create NAME --scope …`, `list`, `revoke`, `rotate`; and `rotate-encryption` of the secrets at rest."""
+    """API keys: `keys create NAME --scope …`, `list`, `revoke`, `rotate`; and `rotate-encryption` of stored secrets."""
     from catalog.commands.data import run_flask
 
     raise SystemExit(run_flask(["keys", *arguments]))

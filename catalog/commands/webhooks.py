@@ -83,22 +83,23 @@ def replay(webhook: uuid.UUID, **filters: Any) -> None:
 
 
 @webhooks.command("receive")
-@click.option("--port", default=8080, show_default=True, help="Port of this machine.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen at; 0.0.0.0 in a container.")
+@click.option("--port", default=8080, show_default=True, help="Port to listen at.")
 @click.option("--secret", help="Verify signatures with it.")
 @click.option("--status", default=200, show_default=True, help="Answer with this status.")
 @click.option("--delay", default=0.0, help="Seconds before the answer.")
 @click.option("--drip", is_flag=True, help="Answer a byte at a time, for ever.")
 @click.option("--flap", default=0, help="Fail the first so many tries of each delivery.")
-def receive(port: int, **behaviour: Any) -> None:
+def receive(host: str, port: int, **behaviour: Any) -> None:
     """Receive deliveries, verify and print them; misbehave as told. Subscribe http://127.0.0.1:PORT/."""
     from rich.console import Console
 
     from catalog.webhooks.receiver import Behaviour, serve
 
     console = Console()
-    console.print(f"Receiving at http://127.0.0.1:{port}/ (Ctrl-C ends it)")
+    console.print(f"Receiving at http://{host}:{port}/ (Ctrl-C ends it)")
     try:
-        serve(port, Behaviour(**behaviour), lambda report: console.print(_shown(report), highlight=False))
+        serve(port, Behaviour(**behaviour), lambda report: console.print(_shown(report), highlight=False), host)
     except KeyboardInterrupt:
         console.print("Bye.")
     except OSError as error:

@@ -9,6 +9,7 @@ from typing import Any
 
 from catalog.webhooks import signing
 
+LOOPBACK = "127.0.0.1"
 MAX_BODY = 1_000_000
 
 
@@ -29,13 +30,15 @@ class Behaviour:
         return 503 if self._tries[identity] <= self.flap else self.status
 
 
-def serve(port: int, behaviour: Behaviour, show: Callable[[dict[str, Any]], None]) -> None:
-    """Receive on a port of this machine until interrupted; `show` is called with what is known of each delivery."""
-    with server(port, behaviour, show) as running:
+def serve(port: int, behaviour: Behaviour, show: Callable[[dict[str, Any]], None], host: str = LOOPBACK) -> None:
+    """Receive on a port of `host` until interrupted; `show` is called with what is known of each delivery."""
+    with server(port, behaviour, show, host) as running:
         running.serve_forever()
 
 
-def server(port: int, behaviour: Behaviour, show: Callable[[dict[str, Any]], None]) -> ThreadingHTTPServer:
+def server(
+    port: int, behaviour: Behaviour, show: Callable[[dict[str, Any]], None], host: str = LOOPBACK
+) -> ThreadingHTTPServer:
     """Return the receiver, not yet serving; port 0 takes any."""
 
     class Handler(BaseHTTPRequestHandler):
@@ -70,7 +73,7 @@ def server(port: int, behaviour: Behaviour, show: Callable[[dict[str, Any]], Non
         def log_message(self, *_: Any) -> None:
             """Say nothing: `show` does."""
 
-    return ThreadingHTTPServer(("127.0.0.1", port), Handler)
+    return ThreadingHTTPServer((host, port), Handler)
 
 
 def _report(headers: dict[str, str], body: bytes, status: int, secret: str | None) -> dict[str, Any]:

@@ -15,10 +15,13 @@ from catalog.extensions import db
 from catalog.products import service
 from catalog.stack.places import Places
 from catalog.stack.redis import CACHE, Redis
+from tests import servers
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory) -> Iterator[Redis]:
+    if servers.GIVEN:
+        pytest.skip("kills, stops and wipes a Redis of its own, and here is none but those that are given")
     folder: Path = tmp_path_factory.mktemp("cache")
     places = Places(folder)
     places.create()

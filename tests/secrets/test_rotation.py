@@ -8,7 +8,7 @@ from sqlalchemy import text
 
 from catalog import encryption
 from catalog import reencryption as batches
-from catalog.commands.encryption import keys
+from catalog.commands.keys import keys
 from catalog.extensions import db
 from catalog.webhooks import reencryption, service
 from tests.processes import wait_for

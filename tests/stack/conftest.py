@@ -19,9 +19,18 @@ from catalog import config
 from catalog.stack import leftovers
 from catalog.stack.places import Places
 from catalog.stack.state import State
+from tests import servers
 from tests.processes import free_port
 
 PARTS = ("catalog", "migrations", "wsgi.py", "Procfile", "gunicorn.conf.py", "pyproject.toml")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """These start servers of their own, which are not where the tests run on given ones."""
+    reason = "starts a PostgreSQL and Redis of its own, and here are none but those that are given"
+    for item in items:
+        if servers.GIVEN and Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.skip(reason=reason))
 
 
 class Copy:
