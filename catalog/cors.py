@@ -2,7 +2,16 @@
 
 from flask import Flask
 
-EXPOSED = ("ETag", "Location", "RateLimit", "RateLimit-Policy", "Retry-After", "X-Cache", "X-Request-ID")
+EXPOSED = (
+    "ETag",
+    "Idempotent-Replayed",
+    "Location",
+    "RateLimit",
+    "RateLimit-Policy",
+    "Retry-After",
+    "X-Cache",
+    "X-Request-ID",
+)
 PREFLIGHT_SECONDS = 600
 
 

@@ -43,7 +43,11 @@ def make_app(app, server, direct, committed) -> Iterator[Callable[..., Flask]]:
     made = []
 
     def make(**settings: object) -> Flask:
-        given = {"CACHE_REDIS_URL": server.url, "SQLALCHEMY_DATABASE_URI": app.config["DATABASE_URL"]}
+        given = {
+            "CACHE_REDIS_URL": server.url,
+            "SQLALCHEMY_DATABASE_URI": app.config["DATABASE_URL"],
+            "PUBLISHED_ON_LOOPBACK": True,  # so that no address needs a key
+        }
         made.append(create_app({**app.config, **given, **settings, "TESTING": True}))
         return made[-1]
 

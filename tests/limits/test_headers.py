@@ -5,6 +5,7 @@ import requests
 from flask import request
 
 from catalog import headers, proxies
+from catalog.access import PUBLIC, declare
 from catalog.app import create_app
 from catalog.products import service
 from tests.orders.conftest import body as order
@@ -125,7 +126,8 @@ def test_a_cookie_is_for_this_site_and_not_for_scripts(monkeypatch, environment_
 )
 def test_only_as_many_proxies_as_are_set_are_believed(make_app, trusted, forwarded, seen):
     app = make_app(TRUSTED_PROXIES=trusted)
-    app.add_url_rule("/whoami", view_func=lambda: request.remote_addr)
+    app.add_url_rule("/whoami", "whoami", lambda: request.remote_addr)
+    declare(app, "whoami", ["GET"], PUBLIC)
     proxies.register(app)
     answer = app.test_client().get("/whoami", headers={"X-Forwarded-For": forwarded})
     assert answer.text == seen
