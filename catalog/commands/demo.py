@@ -39,7 +39,7 @@ def _started(console: Any) -> str:
 def _walk(walk: Any, fast: bool, receiver: str) -> None:
     from catalog.demo import steps
 
-    bind = "127.0.0.1" if receiver == "127.0.0.1" else "0.0.0.0"  # noqa: S104
+    bind = "127.0.0.1" if receiver == "127.0.0.1" else "0.0.0.0"  # noqa: S104  # nosec B104
     steps.health(walk)
     path = steps.product(walk)
     steps.imports(walk, fast)

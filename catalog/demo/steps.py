@@ -16,7 +16,7 @@ from catalog.stack.errors import StackError
 ROWS, FEW_ROWS = 50_000, 5_000
 BAD_ROWS = {21: "DEMO-{n},,9.90", 87: "DEMO-{n},Lamp,cheap", 333: ",Nameless lamp,9.90"}
 HITS = 50
-SECRET = "hush"  # noqa: S105
+SECRET = "hush"  # noqa: S105  # nosec B105
 
 
 def health(walk: Walk) -> None:
