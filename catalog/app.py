@@ -4,7 +4,7 @@ from typing import Any
 
 from flask import Flask
 
-from catalog import __version__, cache, config, errors, hotpath, http, logs, metrics, openapi, streams
+from catalog import __version__, assets, cache, config, errors, hotpath, http, logs, metrics, openapi, streams
 from catalog.extensions import db, migrate
 
 
@@ -27,6 +27,7 @@ def create_app(overrides: dict[str, Any] | None = None, *, routes: bool = True) 
         _register_features(app)
     logs.register(app)
     metrics.register(app)
+    assets.register(app)
     errors.register(app)
     hotpath.register(app, {"/api/v1/products/<uuid:product_id>": "product"})
     return app
@@ -69,6 +70,7 @@ def _register_features(app: Flask) -> None:
     from catalog.api_docs.routes import short as short_docs
     from catalog.commands.orders import orders as order_commands
     from catalog.commands.webhooks import webhooks as webhook_commands
+    from catalog.console.routes import register as register_console
     from catalog.graphql_api.routes import blueprint as graphql
     from catalog.health.routes import blueprint as health
     from catalog.imports.mapping_routes import blueprint as mappings
@@ -83,6 +85,7 @@ def _register_features(app: Flask) -> None:
 
     for pages in (api_docs, short_docs):
         app.register_blueprint(pages)
+    register_console(app)
     app.cli.add_command(webhook_commands)
     app.cli.add_command(order_commands)
     api = openapi.Api(app)

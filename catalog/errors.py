@@ -42,6 +42,10 @@ class ValidationFailed(CatalogError):
         super().__init__("Validation error", errors=errors)
 
 
+class Forbidden(CatalogError):
+    status, code = 403, "forbidden"
+
+
 class NotFound(CatalogError):
     status, code = 404, "not_found"
 
@@ -131,6 +135,7 @@ def register(app: Flask) -> None:
 
 HTTP_CODES = {
     400: "bad_request",
+    403: "forbidden",
     404: "not_found",
     405: "method_not_allowed",
     406: "not_acceptable",
