@@ -73,7 +73,9 @@ def _products() -> dict[str, Any]:
 
 def _changes_today(day: list[dict[str, Any]]) -> int:
     midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    single: int = sum(hour["events"].get(event, 0) for hour in day if hour["hour"] >= midnight for event in WRITES.values())
+    single: int = sum(
+        hour["events"].get(event, 0) for hour in day if hour["hour"] >= midnight for event in WRITES.values()
+    )
     return single + sum(int(row["created"] + row["updated"]) for row in imports.last_day() if row["hour"] >= midnight)
 
 

@@ -103,10 +103,7 @@ def _stage(lease: Lease, imported: Any, settings: dict[str, Any]) -> reader.Head
 
 
 def _load(lease: Lease, imported: Any, header: reader.Header, connections: int) -> tuple[str, str | None]:
-    options = imported.options
-    columns = tuple(name for name in header.places if name != "sku")
-    keep, told = options["empty"] == "keep", telling.level(options) == "per_product"
-    plan = Plan(staging.table_name(lease.id), columns, options["mode"], keep, told)
+    plan = Plan.of(staging.table_name(lease.id), header, imported.options)
     if is_rehearsal(imported):
         dry_run.carry_out(lease, plan)
         return "completed", None
