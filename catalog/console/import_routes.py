@@ -90,8 +90,8 @@ def keep_mapping(body: dict[str, Any]) -> Response:
 def show(import_id: uuid.UUID) -> Response:
     """Show an import: how far it is, or what it did."""
     imported = service.get(import_id)
-    values = {"imported": imported, "progress": service.status(import_id)}
-    return pages.show("import.html", part="_import.html", section="imports", **values)
+    at = service.status(import_id)
+    return pages.show("import.html", part="_import.html", section="imports", imported=imported, progress=at)
 
 
 @blueprint.get("/<uuid:import_id>/events")

@@ -73,9 +73,8 @@ def _products() -> dict[str, Any]:
 
 def _changes_today(day: list[dict[str, Any]]) -> int:
     midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-    single: int = sum(
-        hour["events"].get(event, 0) for hour in day if hour["hour"] >= midnight for event in WRITES.values()
-    )
+    today = [hour["events"] for hour in day if hour["hour"] >= midnight]
+    single = sum(int(events.get(event, 0)) for events in today for event in WRITES.values())
     return single + sum(int(row["created"] + row["updated"]) for row in imports.last_day() if row["hour"] >= midnight)
 
 

@@ -110,7 +110,8 @@ def _refused(import_id: uuid.UUID, edits: Edits, only_edited: bool) -> Iterator[
     if only_edited:
         statement = statement.where(RejectedRow.line.in_(list(edits)))
     ordered = statement.order_by(RejectedRow.line).execution_options(yield_per=1_000)
-    yield from (tuple(row) for row in db.session.execute(ordered))
+    for row in db.session.execute(ordered):
+        yield row.line, row.data
 
 
 def _options(imported: Import) -> dict[str, Any]:

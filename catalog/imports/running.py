@@ -110,7 +110,7 @@ def _load(lease: Lease, imported: Any, header: reader.Header, connections: int) 
     if imported.committed_at is not None and imported.changed_meanwhile is None:
         dry_run.note_changes(lease, plan)
     loader = Loader(lease, plan, imported.staged_rows or 0)
-    if options["on_error"] == "skip":
+    if imported.options["on_error"] == "skip":
         loader.apply(connections)
         return "completed", None
     if not imported.rejected:

@@ -22,8 +22,9 @@ from catalog.webhooks.transfer import Result
 ROTATION = timedelta(hours=24)
 LOOKUP_SECONDS = 1.0
 
-last_day = activity.last_day  # this and the next for who looks at all webhooks at once
+last_day = activity.last_day  # this and the next two for who looks at all webhooks at once
 figures = activity.figures
+about = activity.about
 
 _of_thread = threading.local()
 _names = Names()

@@ -91,7 +91,13 @@ const problemOf = (xhr) => {
 };
 document.addEventListener("htmx:beforeRequest", (event) => clearErrors(event.target.closest("form") || event.target));
 document.addEventListener("htmx:responseError", (event) => {
-  showProblem(problemOf(event.detail.xhr), event.detail.elt.closest("form, [data-errors]"));
+  const scope = event.detail.elt.closest("form, [data-errors]");
+  const conflict = scope && find("[data-conflict]", scope);
+  if (conflict) conflict.classList.toggle("hidden", event.detail.xhr.status !== 412);
+  showProblem(problemOf(event.detail.xhr), scope);
+});
+document.addEventListener("htmx:afterRequest", (event) => {
+  if (event.detail.successful && event.detail.elt.matches("[data-reload]")) location.reload();
 });
 document.addEventListener("htmx:sendError", () => notice("The service does not answer. Nothing was changed, as far as we know.", "bad"));
 
