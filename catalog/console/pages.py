@@ -128,7 +128,7 @@ def _is_same_site() -> bool:
 @cache
 def icon(name: str) -> Markup:
     """Return one of Tabler's icons as SVG, which screen readers pass over."""
-    source = (_ICONS / f"{name}.svg").read_text()
+    source = " ".join((_ICONS / f"{name}.svg").read_text().split())
     return Markup(source.replace("<svg", '<svg aria-hidden="true"', 1))  # noqa: S704  # vendored, not a user's
 
 

@@ -30,7 +30,7 @@ _EVENTS = text("""
 _NOW = text(f"""
     SELECT (SELECT count(*) FROM (
             SELECT 1 FROM webhook_deliveries WHERE status = 'pending' LIMIT {WAITING_COUNTED_TO + 1}
-        ) AS some) AS waiting,
+        ) AS counted) AS waiting,
         count(*) AS webhooks, count(*) FILTER (WHERE is_active) AS active,
         count(*) FILTER (WHERE failing_since IS NOT NULL OR NOT is_active) AS failing
     FROM webhooks

@@ -132,7 +132,7 @@ document.addEventListener("htmx:confirm", (event) => {
 
 // --- Dialogs that hold a part of a page: shown as soon as it is there.
 document.addEventListener("htmx:afterSwap", (event) => {
-  const dialog = event.detail.target.closest("dialog");
+  const dialog = event.target.closest && event.target.closest("dialog");
   if (dialog && !dialog.open) dialog.showModal();
 });
 document.addEventListener("close-dialog", () => all("dialog[open]").forEach((each) => each.close()));
