@@ -4,7 +4,7 @@ from flask import Blueprint as Files
 from flask import Flask, Response, render_template
 from werkzeug import Response as Answer
 
-from catalog.console import import_routes, live, overview, pages, product_routes
+from catalog.console import import_routes, live, overview, pages, product_routes, webhook_routes
 
 blueprint = pages.blueprint("overview", __name__)
 files = Files(
@@ -20,7 +20,7 @@ def register(app: Flask) -> None:
     """Add the console to the application."""
     pages.register(app)
     app.register_blueprint(files)
-    for section in (blueprint, product_routes.blueprint, import_routes.blueprint):
+    for section in (blueprint, product_routes.blueprint, import_routes.blueprint, webhook_routes.blueprint):
         app.register_blueprint(section)
 
 

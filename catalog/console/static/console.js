@@ -11,6 +11,7 @@ const typed = {
   optional: (value) => (value.trim() === "" ? null : value),
   number: (value) => (value.trim() === "" ? null : Number.isFinite(Number(value)) ? Number(value) : value),
   boolean: (value) => value === "true" || value === "on",
+  moment: (value) => new Date(value).toISOString(),
   list: (value) => value.split(/[\s,]+/).filter(Boolean),
   json: (value) => JSON.parse(value),
 };

@@ -66,8 +66,7 @@ class Looks:
             self._axe(page, name, theme)
             for label, width in WIDTHS.items():
                 page.set_viewport_size({"width": width, "height": 800})
-                over = page.evaluate("document.documentElement.scrollWidth - innerWidth")
-                assert over <= 0, f"{name} is {over} px too wide at {width}"
+                page.wait_for_function("document.documentElement.scrollWidth <= innerWidth", timeout=5_000)
                 page.screenshot(path=self.folder / f"console-{name}-{label}-{theme}.png", full_page=True)
             page.set_viewport_size({"width": WIDTHS["wide"], "height": 800})
         page.emulate_media(color_scheme="light")
