@@ -56,7 +56,6 @@ PACKAGES = {
     ),
     "chart.js": ("4.5.0", {"dist/chart.umd.min.js": "chart.js", "LICENSE.md": "LICENSE"}),
     "htmx.org": ("2.0.8", {"dist/htmx.min.js": "htmx.js", "LICENSE": "LICENSE"}),
-    "htmx-ext-sse": ("2.2.4", {"sse.js": "sse.js", "LICENSE": "LICENSE"}),
 }
 
 # For the tests alone: what is looked at with them is not shipped with the service.

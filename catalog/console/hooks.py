@@ -1,4 +1,4 @@
-"""Webhooks as the console shows them: each with its last day as a row of bars, and a secret of its own from the start."""
+"""Webhooks as the console shows them: with their last day as a row of bars, and with a secret from the start."""
 
 import uuid
 from typing import Any

@@ -4,7 +4,18 @@ from flask import Blueprint as Files
 from flask import Flask, Response, render_template
 from werkzeug import Response as Answer
 
-from catalog.console import import_routes, live, overview, pages, product_routes, webhook_routes
+from catalog.console import (
+    api_routes,
+    import_routes,
+    job_routes,
+    live,
+    order_routes,
+    overview,
+    pages,
+    product_routes,
+    task_routes,
+    webhook_routes,
+)
 
 blueprint = pages.blueprint("overview", __name__)
 files = Files(
@@ -20,7 +31,8 @@ def register(app: Flask) -> None:
     """Add the console to the application."""
     pages.register(app)
     app.register_blueprint(files)
-    for section in (blueprint, product_routes.blueprint, import_routes.blueprint, webhook_routes.blueprint):
+    behind = (product_routes, import_routes, webhook_routes, order_routes, task_routes, job_routes, api_routes)
+    for section in (blueprint, *(routes.blueprint for routes in behind)):
         app.register_blueprint(section)
 
 

@@ -11,7 +11,7 @@ const typed = {
   optional: (value) => (value.trim() === "" ? null : value),
   number: (value) => (value.trim() === "" ? null : Number.isFinite(Number(value)) ? Number(value) : value),
   boolean: (value) => value === "true" || value === "on",
-  moment: (value) => new Date(value).toISOString(),
+  moment: (value) => (value === "" ? null : new Date(value).toISOString()),
   list: (value) => value.split(/[\s,]+/).filter(Boolean),
   json: (value) => JSON.parse(value),
 };
@@ -98,7 +98,9 @@ document.addEventListener("htmx:responseError", (event) => {
   showProblem(problemOf(event.detail.xhr), scope);
 });
 document.addEventListener("htmx:afterRequest", (event) => {
-  if (event.detail.successful && event.detail.elt.matches("[data-reload]")) location.reload();
+  if (!event.detail.successful) return;
+  if (event.detail.elt.matches("[data-reload]")) location.reload();
+  if (event.detail.elt.matches("[data-closes]")) event.detail.elt.closest("dialog")?.close();
 });
 document.addEventListener("htmx:sendError", () => notice("The service does not answer. Nothing was changed, as far as we know.", "bad"));
 
@@ -173,6 +175,10 @@ document.addEventListener("toggle", (event) => {
 }, true);
 document.addEventListener("htmx:load", (event) => {
   showTimes(event.target);
+  for (const input of all("input[data-moment]", event.target)) {
+    const at = new Date(input.dataset.moment);
+    input.value = new Date(at - at.getTimezoneOffset() * 60000).toISOString().slice(0, 16);
+  }
   all("details[data-keep]", event.target).forEach((each) => (each.open = each.open || opened.has(each.dataset.keep)));
 });
 showTimes();

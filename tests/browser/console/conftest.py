@@ -1,5 +1,6 @@
 """The console in Chromium, over the whole service: web server, workers, sender and clock."""
 
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from playwright.sync_api import Page
 from catalog.extensions import db
 from tests.browser.conftest import Visit
 from tests.conftest import empty_tables
-from tests.processes import running
+from tests.processes import running, wait_for
 
 AXE = Path(__file__).parent.parent / "vendor" / "axe-core-4.10.3" / "axe.js"
 WIDTHS = {"wide": 1280, "phone": 390}
@@ -32,10 +33,11 @@ def whole_service(address, environment) -> Iterator[str]:
 
 
 @pytest.fixture
-def emptied(app: Flask, whole_service) -> Iterator[Flask]:
-    """The application, whose tables are empty when a test begins."""
+def emptied(app: Flask, whole_service) -> Flask:
+    """The application, whose tables are empty when a test begins; no file waits either."""
     empty_tables(app)
-    yield app
+    shutil.rmtree(app.config["UPLOAD_DIR"] / "drafts", ignore_errors=True)
+    return app
 
 
 @pytest.fixture
@@ -61,12 +63,12 @@ class Looks:
         """Look at the page that is open, under a name for its pictures, once `settled` is there."""
         page = self.visit.page
         for theme in THEMES:
-            page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
+            page.emulate_media(color_scheme=theme, reduced_motion="reduce")  # type: ignore[arg-type]
             page.wait_for_selector(settled)
             self._axe(page, name, theme)
             for label, width in WIDTHS.items():
                 page.set_viewport_size({"width": width, "height": 800})
-                page.wait_for_function("document.documentElement.scrollWidth <= innerWidth", timeout=5_000)
+                wait_for(lambda: page.evaluate("document.documentElement.scrollWidth <= innerWidth"), seconds=5)
                 page.screenshot(path=self.folder / f"console-{name}-{label}-{theme}.png", full_page=True)
             page.set_viewport_size({"width": WIDTHS["wide"], "height": 800})
         page.emulate_media(color_scheme="light")

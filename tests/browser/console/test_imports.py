@@ -4,6 +4,8 @@ import re
 
 import pytest
 
+from tests.processes import wait_for
+
 SEMICOLONS = "Artikelnummer;Titel;Preis\nA-1; desk lamp ;1.299,50\nA-2;chair;80\n"
 
 
@@ -85,7 +87,7 @@ def test_a_dry_run_shows_its_differences_and_is_carried_out(visit, rows, files, 
     while page.get_by_role("button", name="More of them").count():
         before = page.locator("#differences th").count()
         page.get_by_role("button", name="More of them").click()
-        page.wait_for_function(f"document.querySelectorAll('#differences th').length > {before}")
+        wait_for(lambda seen=before: page.locator("#differences th").count() > seen, seconds=10)
     assert page.locator("#differences th").count() == 120
     looks.at("import-dry-run", "#differences")
     page.get_by_role("button", name="Carry it out").click()
@@ -144,7 +146,6 @@ def test_many_files_come_in_together_wait_after_a_reload_and_are_imported_togeth
     paths = [files(f"part-{number}.csv", f"sku,name\nP-{number},Lamp\n") for number in range(3)]
     choose(page, *paths, files("picture.csv", "\x89PNG"), files("foreign.csv", "Ware;Farbe\nx;y\n"))
     page.get_by_role("button", name="Import all that are ready").wait_for()
-    page.get_by_text("Waiting for you").wait_for(state="detached")
     page.get_by_role("button", name="Import all that are ready").click()
     page.get_by_text("needs a look").wait_for(timeout=30_000)
     assert rows("SELECT count(*) FROM imports") == [(3,)]
