@@ -19,8 +19,9 @@ STATES = ("pending", "running", "completed", "failed", "cancelled")
 def index(query: dict[str, Any]) -> Response:
     """List jobs."""
     page, given = service.page(**query), request.args.to_dict()
-    names = {"queues": QUEUES, "states": STATES}
-    return pages.show("jobs.html", part="_jobs_list.html", section="jobs", page=page, given=given, **names)
+    return pages.show(
+        "jobs.html", part="_jobs_list.html", section="jobs", page=page, given=given, queues=QUEUES, states=STATES
+    )
 
 
 @blueprint.get("/workers")
