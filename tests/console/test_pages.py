@@ -78,10 +78,14 @@ def test_a_change_without_the_cookie_is_refused_whatever_token_it_sends(client):
 
 
 def test_every_change_of_the_console_is_guarded(app, client):
-    changes = [rule for rule in app.url_map.iter_rules() if rule.rule.startswith("/console/") and "POST" in rule.methods]
+    changes = [
+        rule for rule in app.url_map.iter_rules() if rule.rule.startswith("/console/") and "POST" in rule.methods
+    ]
     assert len(changes) > 20
     for rule in changes:
-        path = re.sub(r"<uuid:[a-z_]+>", "01890000-0000-7000-8000-000000000000", rule.rule).replace("<int:order_id>", "1")
+        path = re.sub(r"<uuid:[a-z_]+>", "01890000-0000-7000-8000-000000000000", rule.rule).replace(
+            "<int:order_id>", "1"
+        )
         assert client.post(path, json={}).status_code == 403, path
 
 
