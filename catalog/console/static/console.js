@@ -90,7 +90,10 @@ const problemOf = (xhr) => {
     return { detail: `The service answered ${xhr.status || "nothing"}. Please try again.` };
   }
 };
-document.addEventListener("htmx:beforeRequest", (event) => clearErrors(event.target.closest("form") || event.target));
+document.addEventListener("htmx:beforeRequest", (event) => {
+  const form = event.target.closest("form");
+  if (form) clearErrors(form);
+});
 document.addEventListener("htmx:responseError", (event) => {
   const scope = event.detail.elt.closest("form, [data-errors]");
   const conflict = scope && find("[data-conflict]", scope);

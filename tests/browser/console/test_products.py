@@ -113,6 +113,7 @@ def test_products_are_chosen_on_many_pages_and_changed_exported_and_deleted_toge
     page.goto("/console/products?sort=sku")
     page.get_by_label("Select all on this page").check()
     page.get_by_role("link", name="Next page").click()
+    page.wait_for_url(re.compile("cursor="))
     page.locator("[data-select]").first.check()
     page.get_by_text("21 selected").wait_for()
     page.get_by_role("button", name="Deactivate").click()
