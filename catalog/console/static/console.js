@@ -164,7 +164,7 @@ function timeText(at) {
 function showTimes(within = document) {
   for (const time of all("time[datetime]", within)) {
     const at = new Date(time.dateTime);
-    time.textContent = timeText(at);
+    time.textContent = "hour" in time.dataset ? short.format(at) : timeText(at);
     time.title = `${exact.format(at)} (${at.toISOString()})`;
   }
 }

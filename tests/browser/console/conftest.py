@@ -70,6 +70,7 @@ class Looks:
             for label, width in WIDTHS.items():
                 page.set_viewport_size({"width": width, "height": 800})
                 wait_for(lambda: page.evaluate("document.documentElement.scrollWidth <= innerWidth"), seconds=5)
+                page.evaluate("scrollTo(0, 0)")
                 whole = page.evaluate("document.documentElement.scrollHeight") < LONGEST_PICTURE
                 page.screenshot(path=self.folder / f"console-{name}-{label}-{theme}.png", full_page=whole)
             page.set_viewport_size({"width": WIDTHS["wide"], "height": 800})

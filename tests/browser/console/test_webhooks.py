@@ -92,7 +92,7 @@ def test_a_webhook_that_fails_shows_why_and_is_replayed_when_it_is_mended(
     page.get_by_role("region", name="Attempt 1").get_by_text('"name": "Lamp"').wait_for()
     looks.at("webhook", ".attempt")
     receiver.behave = answer(200, b"ok")
-    page.get_by_role("button", name="Again").first.click()
+    page.get_by_role("button", name="Again", exact=True).first.click()
     page.get_by_text("It is sent again now.").wait_for()
     wait_for(lambda: rows("SELECT count(*) FROM webhook_deliveries WHERE status = 'delivered'") == [(1,)])
     page.get_by_text("Send past events again").click()
