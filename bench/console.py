@@ -7,6 +7,7 @@ again by one client, in turn; and how old an import's progress is on its page.
 import argparse
 import io
 import json
+import threading
 import time
 import uuid
 from collections.abc import Iterator
@@ -140,19 +141,49 @@ def times(running: Running, path: str, repeats: int) -> list[float]:
 
 
 def progress_age(running: Running) -> float:
-    """Return the longest pause in seconds between two events of an import's stream: so old can its page be."""
+    """Return for how many seconds at most the stream of an import's page had not told what the API told already."""
     file = io.BytesIO(b"sku,name,price\n" + b"".join(b"P-%d,Lamp,%d.5\n" % (n, n % 900 + 1) for n in range(300_000)))
     answer = requests.post(f"{running.url}/api/v1/products/upload", files={"file": ("big.csv", file)}, timeout=60)
-    stream = f"{running.url}/console/imports/{answer.json()['task_id']}/events"
-    longest, last = 0.0, time.perf_counter()
-    with requests.get(stream, stream=True, timeout=60) as events:
-        for line in events.iter_lines():
+    import_id = answer.json()["task_id"]
+    told: list[tuple[float, Progress]] = []
+    listening = threading.Thread(target=listen, args=(f"{running.url}/console/imports/{import_id}/events", told))
+    listening.start()
+    known = ask(f"{running.url}/api/v1/products/import/{import_id}/progress")
+    listening.join()
+    return max(age(at, progress, known, told) for at, progress in known)
+
+
+Progress = tuple[int, int]
+
+
+def ask(address: str) -> list[tuple[float, Progress]]:
+    """Return when the API told which (percent, rows), twenty times a second until the import ends."""
+    known: list[tuple[float, Progress]] = []
+    while True:
+        found = requests.get(address, timeout=60).json()
+        known.append((time.perf_counter(), (found["percent"], found["current"])))
+        if found["status"] in ("SUCCESS", "FAILURE"):
+            return known
+        time.sleep(0.05)
+
+
+def listen(address: str, told: list[tuple[float, Progress]]) -> None:
+    """Add what the page's stream tells, and when, until the import ends."""
+    with requests.get(address, stream=True, timeout=60) as events:
+        for line in events.iter_lines(chunk_size=1):
             if line.startswith(b"data:"):
-                now = time.perf_counter()
-                longest, last = max(longest, now - last), now
-                if json.loads(line.removeprefix(b"data:"))["state"] == "Completed":
-                    break
-    return longest
+                found = json.loads(line.removeprefix(b"data:"))
+                told.append((time.perf_counter(), (found["percent"], found["current"])))
+
+
+def age(
+    at: float, progress: Progress, known: list[tuple[float, Progress]], told: list[tuple[float, Progress]]
+) -> float:
+    """Return since when the page lagged behind at a moment, in seconds; 0 where it showed all that was known."""
+    shown = max((each for moment, each in told if moment <= at), default=(0, 0))
+    if shown >= progress:
+        return 0.0
+    return at - min(moment for moment, each in known if each > shown)
 
 
 def publish(machine: dict[str, Any], asked: argparse.Namespace, pages: dict[str, list[float]], age: float) -> None:

@@ -2,7 +2,6 @@
 
 import json
 import uuid
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -54,7 +53,12 @@ def last_day(now: datetime | None = None) -> list[dict[str, Any]]:
     """
     now = now or datetime.now(UTC)
     present = now.replace(minute=0, second=0, microsecond=0)
-    return [_hour(present - HOUR * back, now) for back in reversed(range(HOURS))]
+    hours = [present - HOUR * back for back in reversed(range(HOURS))]
+    last_is_over = now > present + SETTLED  # the hour that has just ended, that is
+    ended = hours[: -1 if last_is_over else -2]
+    found = [*_read(_ended(ended[0].isoformat(), len(ended)))]
+    found += [_read(_current(hour.isoformat())) for hour in hours[len(ended) :]]
+    return [{"hour": hour, **counted} for hour, counted in zip(hours, found, strict=True)]
 
 
 def figures() -> dict[str, int]:
@@ -68,14 +72,19 @@ def about(record_id: uuid.UUID) -> list[Any]:
     return list(rows.mappings())
 
 
-def _hour(start: datetime, now: datetime) -> dict[str, Any]:
-    read: Callable[[str], Copy] = _ended if now > start + HOUR + SETTLED else _current
-    found: dict[str, Any] = json.loads(read(start.isoformat()).body)
-    return {"hour": start, **found}
+def _read(copy: Copy) -> Any:
+    return json.loads(copy.body)
 
 
-@cached("activity:{hour}", ttl=_ENDED_TTL)
-def _ended(hour: str) -> Any:
+@cached("activity:{first}:{number}", ttl=_ENDED_TTL)
+def _ended(first: str, number: int) -> Any:
+    """All ended hours of a day as one entry, so that a page asks the cache once; each hour is counted once too."""
+    start = datetime.fromisoformat(first)
+    return [_read(_one_ended((start + HOUR * place).isoformat())) for place in range(number)]
+
+
+@cached("activity-hour:{hour}", ttl=_ENDED_TTL)
+def _one_ended(hour: str) -> Any:
     return _counted(hour)
 
 

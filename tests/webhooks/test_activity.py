@@ -44,3 +44,14 @@ def test_the_first_id_of_a_moment_lies_before_those_made_from_then_on(context):
     before = activity.first_id(datetime.now(UTC))
     made = db.session.scalar(text("SELECT uuidv7()"))
     assert before < made < activity.first_id(datetime.now(UTC) + timedelta(seconds=1))
+
+
+def test_the_hour_that_has_just_ended_is_counted_anew_until_it_has_settled(context, monkeypatch):
+    counted: list[str] = []
+    monkeypatch.setattr(activity, "_counted", lambda hour: counted.append(hour) or {"events": {}})
+    day = datetime(2031, 5, 1, 12, tzinfo=UTC)
+    activity.last_day(day + timedelta(seconds=30))
+    activity.last_day(day + timedelta(minutes=30))
+    activity.last_day(day + timedelta(minutes=31))
+    assert counted.count((day - timedelta(hours=1)).isoformat()) == 2
+    assert counted.count((day - timedelta(hours=2)).isoformat()) == 1
