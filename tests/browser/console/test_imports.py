@@ -170,3 +170,18 @@ def test_before_anything_is_imported_the_history_says_so(visit, emptied, looks):
     visit.page.goto("/console/imports")
     visit.page.get_by_text("Nothing has been imported yet").wait_for()
     looks.at("imports-empty", "#history")
+
+
+def test_a_running_import_shows_its_pace_and_is_cancelled(visit, rows, files):
+    page = visit.page
+    lines = [f"R-{number},Lamp {number},{number % 900 + 1}.5" for number in range(400_000)]
+    choose(page, files("big.csv", "\n".join(["sku,name,price", *lines])))
+    page.get_by_role("button", name="Import", exact=True).click()
+    expect(page.locator("[data-part=speed]")).to_have_text(re.compile(r"^[1-9][0-9,]*$"), timeout=60_000)
+    expect(page.locator("[data-part=left]")).to_have_text(re.compile(r"^[0-9]+ s$"))
+    page.reload()  # and goes on where it is
+    page.get_by_role("button", name="Cancel").click()
+    page.get_by_role("button", name="Yes").click()
+    ended(page, "cancelled")
+    assert rows("SELECT state FROM imports") == [("cancelled",)]
+    assert visit.complaints == []

@@ -137,3 +137,16 @@ def test_products_are_chosen_on_many_pages_and_changed_exported_and_deleted_toge
     assert rows("SELECT count(*) FROM webhook_events WHERE name = 'product.deleted'") == [(21,)]
     assert json.loads(page.evaluate("sessionStorage.getItem('products')")) == []
     assert visit.complaints == []
+
+
+def test_a_deletion_that_is_clicked_twice_is_asked_for_once(emptied, visit, whole_service, rows):
+    make(whole_service, {}, {})
+    page, asked = visit.page, []
+    page.on("request", lambda request: asked.append(request.url) if request.method == "POST" else None)
+    page.goto("/console/products")
+    page.get_by_label("Select T-0").check()
+    page.get_by_role("region", name="Selected products").get_by_role("button", name="Delete").dblclick()
+    page.get_by_role("button", name="Yes").dblclick()
+    page.get_by_text("1 products deleted.").wait_for()
+    assert len(asked) == 1
+    assert rows("SELECT count(*) FROM products") == [(1,)]
