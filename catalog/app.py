@@ -7,6 +7,7 @@ from flask import Flask
 from catalog import (
     __version__,
     access,
+    assets,
     cache,
     config,
     cors,
@@ -47,6 +48,7 @@ def create_app(overrides: dict[str, Any] | None = None, *, routes: bool = True) 
     if routes:
         _put_up_the_gate(app)
     metrics.register(app)
+    assets.register(app)
     errors.register(app)
     headers.register(app)
     cors.register(app)
@@ -110,6 +112,7 @@ def _register_features(app: Flask) -> None:
     from catalog.commands.keys import keys as key_commands
     from catalog.commands.orders import orders as order_commands
     from catalog.commands.webhooks import webhooks as webhook_commands
+    from catalog.console.routes import register as register_console
     from catalog.graphql_api.routes import blueprint as graphql
     from catalog.health.routes import blueprint as health
     from catalog.imports.mapping_routes import blueprint as mappings
@@ -125,6 +128,7 @@ def _register_features(app: Flask) -> None:
 
     for pages in (api_docs, short_docs):
         app.register_blueprint(pages)
+    register_console(app)
     app.cli.add_command(webhook_commands)
     app.cli.add_command(order_commands)
     app.cli.add_command(key_commands)

@@ -7,6 +7,7 @@ gunicorn's processes count into files in `PROMETHEUS_MULTIPROC_DIR` (gunicorn.co
 import functools
 import os
 import time
+from pathlib import Path
 
 from flask import Flask, Response, g, request
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, Counter, Histogram, generate_latest
@@ -59,6 +60,15 @@ def _end(response: Response) -> Response:
     seconds = time.perf_counter() - g.get("counted_from", time.perf_counter())
     count_request(request.method, route, response.status_code, seconds)
     return response
+
+
+def cache_reads_so_far() -> dict[str, int]:
+    """Return how many reads through the cache ended how, of all processes of this server since it started."""
+    folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
+    files = [str(path) for path in Path(folder).glob("counter_*.db")] if folder else []
+    found = MultiProcessCollector.merge(files) if files else _reads.collect()  # type: ignore[no-untyped-call]
+    samples = [sample for metric in found for sample in metric.samples if sample.name == "catalog_cache_reads_total"]
+    return {sample.labels["outcome"]: int(sample.value) for sample in samples}
 
 
 def render() -> tuple[bytes, str]:

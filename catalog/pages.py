@@ -36,3 +36,6 @@ def page(template: str, *, allow: dict[str, str] | None = None, **values: Any) -
 def _policy(allow: dict[str, str]) -> str:
     directives = {**_POLICY, **{name: f"{_POLICY.get(name, '')} {more}".strip() for name, more in allow.items()}}
     return "; ".join(f"{name} {sources}" for name, sources in directives.items())
+
+
+POLICY = _policy({})

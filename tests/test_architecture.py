@@ -14,6 +14,12 @@ CORE = {path.stem for path in PACKAGE.glob("*.py")} - {"app", "cli", "__init__"}
 TOP = {"routes", "resolvers", "jobs", "commands"}
 FACES = {"shop": "products"}  # another face of a feature, which shares its shapes and its cached reads too
 SHARED_WITH_FACES = {"models", "schemas", "reads"}
+# The console is a face of every feature: it takes what their own routes take, and what is made for people alone.
+CONSOLE = "console"
+SHARED_WITH_THE_CONSOLE = {"export", "history", "mappings", "replay", "selection", "upload", "events"} | {
+    *("schemas", "answers", "mapping_schemas", "history_schemas"),
+    *("corrections", "deadletters", "drafts", "dry_run"),
+}
 LISTS_RESOLVERS = "graphql_api/schema.py"  # as app.py lists the routes
 FILES = sorted(path for path in PACKAGE.rglob("*.py"))
 
@@ -66,6 +72,7 @@ def test_rule_1_across_features_only_services_are_imported(path):
         parts = name.split(".")
         if parts[0] in FEATURES and parts[0] != path.parent.name:
             shared = SHARED_WITH_FACES if FACES.get(path.parent.name) == parts[0] else set()
+            shared |= SHARED_WITH_THE_CONSOLE if path.parent.name == CONSOLE else set()
             assert len(parts) > 1, f"{name} is not a service"
             listed = {"resolvers"} if path.match(LISTS_RESOLVERS) else set()
             assert parts[1] in {"service"} | shared | listed, f"{path.name} reaches into {name}"
@@ -77,6 +84,12 @@ def test_rule_1_nothing_below_imports_routes_jobs_or_resolvers(path):
         return
     for name in imports(path):
         assert name.split(".")[1:2] not in [[top] for top in TOP], f"{path.name} imports {name}"
+
+
+@pytest.mark.parametrize("path", feature_files(), ids=ids(feature_files()))
+def test_rule_1_no_feature_knows_the_console(path):
+    if path.parent.name != CONSOLE:
+        assert not any(name.split(".")[0] == CONSOLE for name in imports(path))
 
 
 @pytest.mark.parametrize("name", sorted(CORE))

@@ -14,7 +14,16 @@ import tempfile
 from pathlib import Path
 
 FOLDER = Path(__file__).resolve().parent.parent / "catalog" / "static" / "vendor"
-RECORD = FOLDER / "versions.json"
+TEST_FOLDER = FOLDER.parent.parent.parent / "tests" / "browser" / "vendor"
+RECORD = "versions.json"
+
+ICONS = (
+    *("alert-triangle", "archive", "arrow-left", "ban", "box", "brand-graphql", "check", "chevron-down"),
+    *("chevron-left", "chevron-right", "circle-check", "clipboard", "clock", "code", "columns-3", "copy", "database"),
+    *("download", "edit", "eye", "file-import", "file-text", "filter", "key", "layout-dashboard", "list-check", "moon"),
+    *("package", "photo", "player-play", "plus", "refresh", "rotate", "search", "send", "shopping-cart", "sun"),
+    *("trash", "upload", "webhook", "x"),
+)
 
 # package: version, and the files to take with the names that they get
 PACKAGES = {
@@ -40,7 +49,17 @@ PACKAGES = {
             "LICENSE": "LICENSE",
         },
     ),
+    "@tabler/core": ("1.4.0", {"dist/css/tabler.min.css": "tabler.css"}),
+    "@tabler/icons": (
+        "3.35.0",
+        {**{f"icons/outline/{name}.svg": f"{name}.svg" for name in ICONS}, "LICENSE": "LICENSE"},
+    ),
+    "chart.js": ("4.5.0", {"dist/chart.umd.min.js": "chart.js", "LICENSE.md": "LICENSE"}),
+    "htmx.org": ("2.0.8", {"dist/htmx.min.js": "htmx.js", "LICENSE": "LICENSE"}),
 }
+
+# For the tests alone: what is looked at with them is not shipped with the service.
+FOR_TESTS = {"axe-core": ("4.10.3", {"axe.min.js": "axe.js", "LICENSE": "LICENSE"})}
 
 # What a file would load from another host, and what stands there instead. An image that cannot be loaded is left out.
 REPLACED = {"redoc-2.5.4/redoc.js": ("https://cdn.redoc.ly/redoc/logo-mini.svg", "data:,")}
@@ -48,10 +67,15 @@ REPLACED = {"redoc-2.5.4/redoc.js": ("https://cdn.redoc.ly/redoc/logo-mini.svg",
 
 def fetch() -> None:
     """Replace the vendored files by those of the pinned versions; CalledProcessError if npm fails."""
-    shutil.rmtree(FOLDER, ignore_errors=True)
+    for folder, packages in ((FOLDER, PACKAGES), (TEST_FOLDER, FOR_TESTS)):
+        _fetch(folder, packages)
+
+
+def _fetch(root: Path, packages: dict[str, tuple[str, dict[str, str]]]) -> None:
+    shutil.rmtree(root, ignore_errors=True)
     record = {}
-    for package, (version, files) in PACKAGES.items():
-        folder = FOLDER / f"{package.rpartition('/')[2]}-{version}"
+    for package, (version, files) in packages.items():
+        folder = root / f"{package.rpartition('/')[2]}-{version}"
         folder.mkdir(parents=True)
         with tempfile.TemporaryDirectory() as scratch:
             unpacked = _unpack(f"{package}@{version}", Path(scratch))
@@ -59,7 +83,7 @@ def fetch() -> None:
                 _copy(unpacked / source, folder / name)
         taken = {f"{folder.name}/{name}": _sha256(folder / name) for name in files.values()}
         record[package] = {"version": version, "sha256": taken}
-    RECORD.write_text(json.dumps(record, indent=2) + "\n")
+    (root / RECORD).write_text(json.dumps(record, indent=2) + "\n")
 
 
 def _unpack(wanted: str, folder: Path) -> Path:
@@ -81,10 +105,13 @@ def _copy(source: Path, target: Path) -> None:
 
 def differing() -> list[str]:
     """Return the recorded files that are missing or are not what was recorded."""
-    recorded = {
-        name: digest for entry in json.loads(RECORD.read_text()).values() for name, digest in entry["sha256"].items()
-    }
-    return [name for name, digest in recorded.items() if not _is(FOLDER / name, digest)]
+    return [*_differing(FOLDER), *_differing(TEST_FOLDER)]
+
+
+def _differing(root: Path) -> list[str]:
+    entries = json.loads((root / RECORD).read_text()).values()
+    recorded = {name: digest for entry in entries for name, digest in entry["sha256"].items()}
+    return [name for name, digest in recorded.items() if not _is(root / name, digest)]
 
 
 def _is(path: Path, digest: str) -> bool:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import Response, url_for
+from flask import Response, redirect, request, url_for
 
 from catalog import metrics
 from catalog.access import PUBLIC
@@ -23,11 +23,14 @@ _COUNTED = '# TYPE catalog_requests_total counter\ncatalog_requests_total{method
 
 @blueprint.get("/")
 @blueprint.response(200, schemas.RootSchema)
+@blueprint.alt_response(302, description="To the console, for a browser")
 def root() -> Any:
     """Say what this is
 
-    And where its documentation lies.
+    And where its documentation lies. A browser is sent to the console.
     """
+    if request.accept_mimetypes.best_match(["application/json", "text/html"]) == "text/html":
+        return redirect(url_for("console_overview.index"))
     return {"service": "catalog", "status": "ok", "docs": url_for("api_docs.swagger_ui")}
 
 

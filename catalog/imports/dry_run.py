@@ -6,6 +6,7 @@ no longer there, are there now, or have another version.
 
 import json
 import uuid
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
@@ -13,12 +14,15 @@ from sqlalchemy import Connection, delete, func, text
 from sqlalchemy.orm import Session
 
 from catalog.errors import Conflict
-from catalog.imports import staging
+from catalog.extensions import db
+from catalog.imports import mapping, staging
 from catalog.imports.feed import READ_PERCENT
 from catalog.imports.lease import Lease, prove
 from catalog.imports.models import MISFITS, Import, RejectedRow, is_rehearsal
+from catalog.imports.reader import header_of
 from catalog.imports.statements import Plan
 
+PAGE = 50
 SHOWN = 20  # differences, and products that changed meanwhile
 
 
@@ -55,6 +59,26 @@ def _counts(connection: Connection, lease: Lease, plan: Plan) -> dict[str, int]:
 def _differences(connection: Connection, lease: Lease, plan: Plan) -> list[dict[str, Any]]:
     """Return the first changes in the order of the file, as {line, sku, changed: {field: {from, to}}}."""
     found = connection.execute(text(plan.differences(_seen(lease.id), SHOWN))).mappings()
+    return _shown(plan, found)
+
+
+def page(imported: Import, after: int) -> dict[str, Any]:
+    """Return the differences after a line: {"items", "next"}, an item as in the report.
+
+    They are against the products as they are now. Raises Conflict where what was staged is gone.
+    """
+    connection = db.session.connection()
+    if not connection.scalar(text("SELECT to_regclass(:name)"), {"name": _seen(imported.id)}):
+        raise Conflict("What the dry run staged is gone from the server; its first differences are still shown.")
+    columns = mapping.read(imported.options.get("mapping"))
+    header = header_of(imported.header, mapping.renames(columns))
+    plan = Plan.of(staging.table_name(imported.id), header, imported.options)
+    found = connection.execute(text(plan.differences(_seen(imported.id), PAGE + 1, after))).mappings().all()
+    items = _shown(plan, found[:PAGE])
+    return {"items": items, "next": items[-1]["line"] if len(found) > PAGE else None}
+
+
+def _shown(plan: Plan, found: Iterable[Any]) -> list[dict[str, Any]]:
     return [
         {
             "line": row["line"],

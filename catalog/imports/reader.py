@@ -122,6 +122,17 @@ def read_header(text: str, delimiter: str | None = None, renames: Mapping[str, s
     return best
 
 
+def outline(text: str, delimiter: str | None = None) -> Header:
+    """Return the header of a file as it is, whatever it lacks, to be shown to people."""
+    found = [_header(text, one, {}) for one in ([delimiter] if delimiter else DELIMITERS)]
+    return max(found, key=lambda header: (len(header.names), len(header.places)))
+
+
+def outline_of(names: list[str]) -> Header:
+    """Return the header that these cells are, whatever it lacks."""
+    return _of_names(names, "", {})
+
+
 def header_of(names: list[str], renames: Mapping[str, str] | None = None) -> Header:
     """Return the header that these cells are. Raises as `read_header()`."""
     meant = _meant(renames)

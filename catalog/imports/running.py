@@ -104,18 +104,15 @@ def _stage(lease: Lease, imported: Any, settings: dict[str, Any]) -> reader.Head
 
 
 def _load(lease: Lease, imported: Any, header: reader.Header, settings: dict[str, Any]) -> tuple[str, str | None]:
-    options = imported.options
-    columns = tuple(name for name in header.places if name != "sku")
-    keep, told = options["empty"] == "keep", telling.level(options) == "per_product"
     audited_for = imported.asked_by or audit.who() if settings["AUDIT_IMPORT_ROWS"] else None
-    plan = Plan(staging.table_name(lease.id), columns, options["mode"], keep, told, audited_for)
+    plan = Plan.of(staging.table_name(lease.id), header, imported.options, audited_for)
     if is_rehearsal(imported):
         dry_run.carry_out(lease, plan)
         return "completed", None
     if imported.committed_at is not None and imported.changed_meanwhile is None:
         dry_run.note_changes(lease, plan)
     loader = Loader(lease, plan, imported.staged_rows or 0)
-    if options["on_error"] == "skip":
+    if imported.options["on_error"] == "skip":
         loader.apply(settings["IMPORT_LOADERS"])
         return "completed", None
     if not imported.rejected:

@@ -13,6 +13,7 @@ from catalog.database import transaction
 from catalog.errors import Conflict, NotFound
 from catalog.extensions import db
 from catalog.imports import (
+    activity,
     dry_run,
     files,
     lease,
@@ -36,6 +37,9 @@ ERROR_DETAILS = 100
 JOB = sweeping.JOB
 sweep = sweeping.sweep
 prune = sweeping.prune
+last_day = activity.last_day
+going_on = activity.going_on
+latest = activity.latest
 
 
 def submit(upload: Upload) -> Import:

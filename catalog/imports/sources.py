@@ -29,6 +29,10 @@ class Text:
             raise ValidationFailed([field_error("file", "The file has a header and no rows.", "empty")])
         return header
 
+    def outline(self) -> Header:
+        """Return the header as it is, whatever it lacks. Raises BadFile."""
+        return reader.outline(head_text(self.path, self.options["encoding"])[0], self.options["delimiter"])
+
     def first_rows(self, header: Header, count: int) -> list[Row]:
         """Return the first rows with their lines."""
         text, whole = head_text(self.path, self.options["encoding"])
@@ -56,9 +60,14 @@ class JsonLines:
             raise ValidationFailed([field_error("mapping", "A .jsonl file has the API's own names; it takes none.")])
         return jsonlines.read_header(self.path)
 
+    def outline(self) -> Header:
+        """Return the columns, which have the API's names. Raises as `header()`."""
+        return jsonlines.read_header(self.path)
+
     def first_rows(self, header: Header, count: int) -> list[Row]:
-        """Return none: they are to try a mapping out."""
-        return []
+        """Return the first rows with their lines; what is no record is left out."""
+        found = jsonlines.records(jsonlines.lines(self.path, 1 << 40))
+        return [(number, cells) for number, cells, problem in islice(found, count) if problem is None]
 
     def survey(self, limit: int) -> Survey:
         """Return how many lines there are. Raises TooLarge and BadFile."""
@@ -79,6 +88,10 @@ class Workbook:
     def header(self, renames: Mapping[str, str]) -> Header:
         """Return the first row of the sheet; `renames` as of `reader.read_header()`. Raises as that, and BadFile."""
         return workbook.read_header(self.path, self.options.get("sheet") or None, renames)
+
+    def outline(self) -> Header:
+        """Return the first row of the sheet, whatever it lacks. Raises as `header()`."""
+        return workbook.outline(self.path, self.options.get("sheet") or None)
 
     def first_rows(self, header: Header, count: int) -> list[Row]:
         """Return the first rows with their numbers."""

@@ -6,9 +6,11 @@ parameters `first` and `last`, the positions in the import's table, and `id`, th
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from catalog.audit import service as audit
-from catalog.imports.telling import NOTING
+from catalog.imports.reader import Header
+from catalog.imports.telling import NOTING, level
 
 _DEFAULTS = {"active": "true", "stock_quantity": "0"}  # columns that are never null
 
@@ -35,6 +37,13 @@ class Plan:
     def is_noted(self) -> bool:
         """Whether the statements note every change."""
         return self.told or self.audited_for is not None
+
+    @classmethod
+    def of(cls, table: str, header: Header, options: dict[str, Any], audited_for: audit.Who | None = None) -> "Plan":
+        """Return the plan for rows under this header, with an import's options."""
+        columns = tuple(name for name in header.places if name != "sku")
+        told = level(options) == "per_product"
+        return cls(table, columns, options["mode"], options["empty"] == "keep", told, audited_for)
 
     def statements(self) -> list[str]:
         """Return the statements that apply a chunk, in order; the last one returns the counts."""
@@ -64,13 +73,16 @@ class Plan:
             CASE WHEN p.id IS NULL THEN {missing} ELSE {there} END AS outcome
         FROM {self.table} s {_EXISTING}"""
 
-    def differences(self, seen: str, most: int) -> str:
-        """Return the query of the first rows that change a product: line, sku, and `old_` and `new_` of each column."""
+    def differences(self, seen: str, most: int, after: int = 0) -> str:
+        """Return the query of the first rows after a line that change a product.
+
+        Each is line, sku, and `old_` and `new_` of each column.
+        """
         pairs = ", ".join(f"p.{name} AS old_{name}, {_coalesced(self, name)} AS new_{name}" for name in self.columns)
         return f"""
         SELECT s.line, p.sku, {pairs}
         FROM {seen} v JOIN {self.table} s USING (position) JOIN products p ON p.id = v.product_id
-        WHERE v.outcome = 'updated' ORDER BY s.line LIMIT {most}"""
+        WHERE v.outcome = 'updated' AND s.line > {after} ORDER BY s.line LIMIT {most}"""
 
     def changed_since(self, seen: str, most: int) -> str:
         """Return the query of the first products that are not as they were seen, and of how many they are."""

@@ -37,6 +37,21 @@ def keep(part: Path, import_id: uuid.UUID) -> None:
         _sync(_folder())
 
 
+def second_name(path: Path) -> Path:
+    """Return another name of a file, which can be kept or removed by itself. Raises StorageFull."""
+    part = _folder() / f"{uuid.uuid4()}{_PART}"
+    with full_disk_told():
+        part.hardlink_to(path)
+    return part
+
+
+def drafts() -> Path:
+    """Return the folder of files that wait for somebody to say how they are to be imported."""
+    folder = _folder() / "drafts"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
 def remove(import_ids: Iterable[uuid.UUID]) -> None:
     """Remove the files of these imports, where they still are."""
     for import_id in import_ids:

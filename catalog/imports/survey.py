@@ -45,6 +45,12 @@ def head_text(path: Path, fallback: str | None) -> tuple[str, bool]:
     return codecs.getincrementaldecoder(found.encoding)().decode(head), whole
 
 
+def head_encoding(path: Path, fallback: str | None) -> str:
+    """Return the encoding that the first 64 KB can be read with. Raises as `survey()`."""
+    head, whole = files.read_head(path)
+    return _first(candidates(head, fallback), lambda name: scan([head], name, whole=whole)).encoding
+
+
 def candidates(head: bytes, fallback: str | None) -> list[str]:
     """Return the encodings to try, in order, for a file that begins with `head`."""
     marked = next((encoding for bom, encoding in _BOMS.items() if head.startswith(bom)), None)

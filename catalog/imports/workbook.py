@@ -42,6 +42,12 @@ def read_header(path: Path, sheet: str | None, renames: Mapping[str, str]) -> He
     return header
 
 
+def outline(path: Path, sheet: str | None) -> Header:
+    """Return the first row that is not blank, whatever it lacks, to be shown to people. Raises as `read_header()`."""
+    rows = [cells for _, cells in islice(_rows(path, sheet), 1)]
+    return reader.outline_of(rows[0] if rows else [])
+
+
 def rows_hint(path: Path, sheet: str | None) -> int:
     """Return how many rows the sheet says it has below its header; it need not be true."""
     with _opened(path, sheet) as found:

@@ -46,19 +46,22 @@ def page(wanted: Sequence[Place], limit: int, offset: int) -> tuple[list[Job], i
 
     In each the latest come first, but of waiting jobs the next one. Raises redis.RedisError.
     """
-    counts = _counts(wanted)
+    numbers = counts(wanted)
     pipeline = jobqueue.connection().pipeline(transaction=False)
-    for place, first, last in windows(wanted, counts, limit, offset):
+    for place, first, last in windows(wanted, numbers, limit, offset):
         if place.state == "pending":
             pipeline.lrange(place.key, first, last)
         else:
             pipeline.zrange(place.key, first, last, desc=True)
     ids = [entry.decode().split(":")[0] for entries in pipeline.execute() for entry in entries]
-    return fetch(ids), sum(counts)
+    return fetch(ids), sum(numbers)
 
 
-def _counts(wanted: Sequence[Place]) -> list[int]:
-    """What has expired is not counted: its entry stays until a worker cleans up. A running job never expires."""
+def counts(wanted: Sequence[Place]) -> list[int]:
+    """Return how many jobs each of these places holds. Raises redis.RedisError.
+
+    What has expired is not counted: its entry stays until a worker cleans up. A running job never expires.
+    """
     pipeline = jobqueue.connection().pipeline(transaction=False)
     for place in wanted:
         if place.state == "pending":
@@ -69,10 +72,10 @@ def _counts(wanted: Sequence[Place]) -> list[int]:
 
 
 def windows(
-    wanted: Sequence[Place], counts: Sequence[int], limit: int, offset: int
+    wanted: Sequence[Place], numbers: Sequence[int], limit: int, offset: int
 ) -> Iterator[tuple[Place, int, int]]:
     """Yield the first and last index to read in each place, as if the places were one list."""
-    for place, count in zip(wanted, counts, strict=True):
+    for place, count in zip(wanted, numbers, strict=True):
         taken = min(limit, max(count - offset, 0))
         if taken:
             yield place, offset, offset + taken - 1

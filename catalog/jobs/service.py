@@ -20,7 +20,7 @@ from rq.utils import now, utcformat
 from catalog import jobqueue
 from catalog.audit import service as audit
 from catalog.errors import Conflict, NotFound, Unavailable
-from catalog.jobs import records, rows, trial, views, workers
+from catalog.jobs import queues, records, rows, trial, views, workers
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +46,12 @@ def present_workers() -> list[workers.Shown]:
     """Return the workers by name. Raises Unavailable."""
     with _redis_answers():
         return workers.present()
+
+
+def all_queues() -> list[queues.Shown]:
+    """Return the queues with what waits in them. Raises Unavailable."""
+    with _redis_answers():
+        return queues.all_of_them()
 
 
 def page(queue: str | None, state: str | None, limit: int, offset: int) -> dict[str, Any]:

@@ -16,7 +16,9 @@ from sqlalchemy import (
     Connection,
     Select,
     SQLColumnExpression,
+    Uuid,
     and_,
+    any_,
     cast,
     func,
     literal,
@@ -25,7 +27,7 @@ from sqlalchemy import (
     text,
     tuple_,
 )
-from sqlalchemy.dialects.postgresql import TSQUERY
+from sqlalchemy.dialects.postgresql import ARRAY, TSQUERY
 from sqlalchemy.orm import Session
 
 from catalog.errors import ValidationFailed, field_error
@@ -125,6 +127,7 @@ def _through_the_text_index(session: Session, wanted: bool) -> Iterator[None]:
 
 def _filtered(statement: Select[Any], query: dict[str, Any]) -> Select[Any]:
     conditions = {
+        "ids": lambda value: Product.id == any_(cast([str(one) for one in value], ARRAY(Uuid))),
         "active": lambda value: Product.active.is_(value),
         "category": lambda value: Product.category == value,
         # In the words of the index on price_key(), where only a product without a price is free.

@@ -65,6 +65,7 @@ class Step:
     def __init__(self, name: str, arguments: Sequence[Any]):
         """Convert the arguments once. Raises NotFound and ValidationFailed."""
         self.transform = get(name)
+        self.written = ":".join([name, *(str(argument).replace(":", "\\:") for argument in arguments)])
         first, *others = self.transform.arguments
         named = _named(self.transform, [None, *arguments])
         del named[first.name]

@@ -14,7 +14,7 @@ from catalog.errors import NotFound, ValidationFailed, field_error
 from catalog.extensions import db
 from catalog.redaction import MASK
 from catalog.reencryption import Tally
-from catalog.webhooks import leases, outbox, receivers, reencryption, secret_headers, signing
+from catalog.webhooks import activity, leases, outbox, receivers, reencryption, secret_headers, signing
 from catalog.webhooks.addresses import Refused, Target, parse
 from catalog.webhooks.attempts import Attempt, cleaned, entry
 from catalog.webhooks.models import Webhook
@@ -26,6 +26,10 @@ ROTATION = timedelta(hours=24)
 LOOKUP_SECONDS = 1.0
 _TEXTS = ("url", "description", "headers", "secret_headers", "secret")
 _WRITTEN = (*_TEXTS, "events", "is_active", "retry_count", "durable", "timeout_seconds")
+
+last_day = activity.last_day  # this and the next two for who looks at all webhooks at once
+figures = activity.figures
+about = activity.about
 
 _of_thread = threading.local()
 _names = Names()

@@ -8,9 +8,10 @@ import pytest
 import redis
 
 from catalog.commands.orders import orders
+from catalog.errors import Conflict, Unavailable
 from catalog.http import parse_json
 from catalog.orders import consumer as consumers
-from catalog.orders import redislist, seeds, service
+from catalog.orders import deadletters, redislist, seeds, service
 from catalog.orders.redislist import RedisList
 from catalog.orders.schemas import OrderSubmitSchema
 from tests.orders.conftest import body
@@ -194,3 +195,29 @@ def test_a_seed_that_nobody_takes_exits_with_1_and_says_why(committed):
     result = invoke(committed, ["seed", "--count", "1", "--url", "http://127.0.0.1:1"])
     assert result.exit_code == 1
     assert "does not answer" in result.output
+
+
+def test_the_dead_are_shown_to_people_and_queued_again(context, queue):
+    dead = redislist.Dead.now(b'{"id": "\xff"}', "The element is no UTF-8 text.")
+    queue._redis.rpush("orderflow:orders:dead", dead.dump())
+    found = deadletters.listing()
+    assert (found["on"], found["total"]) == (True, 1)
+    assert found["items"][0]["reason"] == "The element is no UTF-8 text."
+    assert found["items"][0]["order"] == '{"id": "\\xff"}'
+    assert "The element is no UTF-8 text." in context.test_client().get("/console/orders/dead").text
+    assert deadletters.requeue() == 1
+    assert deadletters.listing()["total"] == 0
+    assert queue.waiting() == 1
+
+
+def test_without_a_list_there_are_no_dead_to_show(context):
+    assert deadletters.listing() == {"on": False, "total": 0, "items": []}
+    with pytest.raises(Conflict):
+        deadletters.requeue()
+
+
+def test_with_the_lists_redis_away_the_dead_are_not_shown_as_none(context, monkeypatch):
+    monkeypatch.setitem(context.config, "ORDER_QUEUE_REDIS_URL", "redis://127.0.0.1:1/0")
+    for ask in (deadletters.listing, deadletters.requeue):
+        with pytest.raises(Unavailable):
+            ask()

@@ -1,0 +1,148 @@
+"""What all pages of the console share: their sections and scopes, how one is shown, and that it is ours who writes."""
+
+import json
+from dataclasses import dataclass
+from functools import cache
+from hmac import compare_digest
+from pathlib import Path
+from secrets import token_urlsafe
+from typing import Any
+from urllib.parse import urlsplit
+
+from flask import Flask, Response, current_app, g, render_template, request
+from markupsafe import Markup
+
+from catalog import pages
+from catalog.access import caller
+from catalog.errors import Forbidden
+from catalog.http import Blueprint
+
+PREFIX = "/console"
+TOKEN_COOKIE = "catalog_csrf"  # noqa: S105
+TOKEN_HEADER = "X-CSRF-Token"  # noqa: S105
+PROBLEM = "application/problem+json"
+_SAFE = {"GET", "HEAD", "OPTIONS"}
+_ICONS = Path(__file__).parent.parent / "static" / "vendor" / "icons-3.35.0"
+
+
+@dataclass(frozen=True)
+class Section:
+    """A page of the menu: its name is the last part of its address, and of its blueprint's name."""
+
+    name: str
+    title: str
+    icon: str
+    scope: str
+    writes: str
+
+    @property
+    def endpoint(self) -> str:
+        """The endpoint of its first page."""
+        return f"console_{self.name}.index"
+
+
+SECTIONS = {
+    section.name: section
+    for section in (
+        Section("overview", "Overview", "layout-dashboard", "products:read", "products:read"),
+        Section("products", "Products", "package", "products:read", "products:write"),
+        Section("imports", "Imports", "file-import", "imports", "imports"),
+        Section("webhooks", "Webhooks", "webhook", "webhooks", "webhooks"),
+        Section("orders", "Orders", "shopping-cart", "orders", "orders"),
+        Section("tasks", "Tasks", "columns-3", "tasks", "tasks"),
+        Section("jobs", "Jobs", "list-check", "jobs", "jobs"),
+        Section("api", "API", "code", "products:read", "admin"),
+    )
+}
+
+
+def blueprint(name: str, import_name: str) -> Blueprint:
+    """Return the blueprint of a section, which is registered with its scopes and takes no request of another site."""
+    section = SECTIONS[name]
+    prefix = f"{PREFIX}/{name}"
+    made = Blueprint(f"console_{name}", import_name, url_prefix=prefix, scope=section.scope, writes=section.writes)
+    made.before_request(check_origin)
+    return made
+
+
+def register(app: Flask) -> None:
+    """Give templates what they show things with, and show problems as pages to browsers."""
+    shown = {"icon": icon, "may": may, "csrf_token": csrf_token, "sections": SECTIONS.values()}
+    app.jinja_env.globals |= {**shown, "known_pages": app.view_functions}
+    app.jinja_env.filters["number"] = lambda value: f"{value:,}"
+    app.after_request(_problem_as_page)
+
+
+def may(scope: str) -> bool:
+    """Tell whether the caller's scopes allow something; the one place that templates ask."""
+    return caller().may(scope)
+
+
+def show(template: str, *, part: str | None = None, notice: str | None = None, **values: Any) -> Response:
+    """Return a page, or only `part` of it to a script that replaces that; `notice` is said to the user."""
+    name = part if part and is_part() else template
+    response = pages.page(f"console/{name}", **values)
+    response.headers["Cache-Control"] = "private, no-cache"
+    response.vary.add("HX-Request")
+    response.set_cookie(
+        TOKEN_COOKIE, csrf_token(), path=PREFIX, httponly=True, secure=request.is_secure, samesite="Strict"
+    )
+    return say(response, notice) if notice else response
+
+
+def say(response: Response, notice: str) -> Response:
+    """Add to an answer what the page is to tell the user."""
+    response.headers["HX-Trigger"] = json.dumps({"notice": notice})
+    return response
+
+
+def is_part() -> bool:
+    """Tell whether a script asks for a part of a page; after a step back it needs the whole one."""
+    return "HX-Request" in request.headers and "HX-History-Restore-Request" not in request.headers
+
+
+def csrf_token() -> str:
+    """Return what a page sends back with whatever it changes; its cookie holds the same."""
+    if "csrf_token" not in g:
+        g.csrf_token = request.cookies.get(TOKEN_COOKIE) or token_urlsafe(32)
+    return str(g.csrf_token)
+
+
+def check_origin() -> None:
+    """Raise Forbidden for a change that no page of ours asked for. docs/adr/0020 tells why both are looked at."""
+    if request.method in _SAFE:
+        return
+    if not _is_same_site():
+        raise Forbidden("This was asked for by a page of another site.")
+    cookie, sent = request.cookies.get(TOKEN_COOKIE, ""), request.headers.get(TOKEN_HEADER, "")
+    if not cookie or not compare_digest(cookie.encode(), sent.encode()):
+        raise Forbidden("The page is too old to change anything. Please load it again.")
+
+
+def _is_same_site() -> bool:
+    site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
+    if site is not None and site != "same-origin":
+        return False
+    return origin is None or urlsplit(origin).netloc == request.host
+
+
+@cache
+def icon(name: str) -> Markup:
+    """Return one of Tabler's icons as SVG, which screen readers pass over."""
+    source = " ".join((_ICONS / f"{name}.svg").read_text().split())
+    return Markup(source.replace("<svg", '<svg aria-hidden="true"', 1))  # noqa: S704  # vendored, not a user's
+
+
+def _problem_as_page(response: Response) -> Response:
+    """Show a problem to a browser that asked for a page of the console; scripts get it as it is."""
+    wants_page = "text/html" in request.headers.get("Accept", "") and not is_part()
+    if response.mimetype != PROBLEM or not wants_page or not f"{request.path}/".startswith(f"{PREFIX}/"):
+        return response
+    problem = json.loads(response.get_data())
+    shown = render_template("console/error.html", problem=problem, section=None)
+    page = current_app.response_class(shown, response.status_code, mimetype="text/html")
+    page.headers["Content-Security-Policy"] = pages.POLICY
+    for name in ("Retry-After", "WWW-Authenticate", "X-Request-ID"):
+        if name in response.headers:
+            page.headers[name] = response.headers[name]
+    return page

@@ -1,0 +1,26 @@
+// Parts of the page that the service sends anew whenever they change, each under the id of its event.
+"use strict";
+(() => {
+  const live = find("[data-live]");
+  const stale = find("[data-stale]", live);
+  const events = new EventSource(live.dataset.live);
+  for (const name of ["figures", "charts"]) {
+    events.addEventListener(name, (event) => {
+      stale.hidden = true;
+      htmx.swap(find(`#${name}`), event.data, { swapStyle: "innerHTML" });
+    });
+  }
+  events.addEventListener("error", () => (stale.hidden = events.readyState !== EventSource.CLOSED && !lost()));
+
+  // A stream ends and is opened again all the time; only one that stays away is told of.
+  let since = 0;
+  function lost() {
+    since = since || Date.now();
+    return Date.now() - since > 10000;
+  }
+  events.addEventListener("open", () => {
+    since = 0;
+    stale.hidden = true;
+  });
+  addEventListener("pagehide", () => events.close());
+})();

@@ -1,0 +1,100 @@
+"""Drafts: files that are taken in and wait for somebody to say how they are to be imported.
+
+A draft is a file and, beside it, its name and what was chosen so far, as JSON. It is kept for a day.
+"""
+
+import json
+import time
+import uuid
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from catalog.errors import NotFound
+from catalog.imports import files, preview, service, storage
+from catalog.imports.models import Import
+from catalog.imports.reader import FIELDS
+from catalog.imports.upload import Upload
+
+__all__ = ["FIELDS", "Draft", "discard", "get", "keep", "listing", "look", "prune", "start"]
+
+KEPT_SECONDS = 86_400
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A file that waits: `options` are as of an upload, `mapping` among them as JSON text."""
+
+    id: uuid.UUID
+    filename: str
+    size: int
+    options: dict[str, Any]
+
+    @property
+    def path(self) -> Path:
+        """Where the file lies."""
+        return storage.drafts() / str(self.id)
+
+
+def keep(upload: Upload) -> Draft:
+    """Keep a received file as a draft and return it. Raises UnsupportedMediaType, StorageFull."""
+    files.check_kind(upload.path, upload.filename)
+    draft = Draft(uuid.uuid4(), upload.filename, upload.size, upload.options)
+    with storage.full_disk_told():
+        upload.path.rename(draft.path)
+        _notes(draft.id).write_text(json.dumps({**asdict(draft), "id": str(draft.id)}))
+    return draft
+
+
+def get(draft_id: uuid.UUID) -> Draft:
+    """Return a draft. Raises NotFound."""
+    try:
+        return Draft(**{**json.loads(_notes(draft_id).read_text()), "id": draft_id})
+    except FileNotFoundError:
+        raise NotFound("There is no such file waiting. It may have been imported, or put away after a day.") from None
+
+
+def listing() -> list[Draft]:
+    """Return the drafts, the latest first."""
+    notes = sorted(storage.drafts().glob("*.json"), key=lambda path: path.stat().st_mtime, reverse=True)
+    return [get(uuid.UUID(path.stem)) for path in notes]
+
+
+def look(draft_id: uuid.UUID, options: dict[str, Any]) -> preview.Preview:
+    """Return what a draft's first rows become with these options, for a loaded UploadOptionsSchema.
+
+    Raises NotFound, and BadFile for what cannot be read at all; what else is wrong is in the preview.
+    """
+    draft = get(draft_id)
+    return preview.of(draft.path, draft.filename, options)
+
+
+def start(draft_id: uuid.UUID, options: dict[str, Any]) -> Import:
+    """Import a draft with these options; a dry run leaves the draft for another try. Raises as `service.submit()`."""
+    draft = get(draft_id)
+    name = storage.second_name(draft.path)
+    try:
+        imported = service.submit(Upload(name, draft.filename, draft.size, options))
+    finally:
+        name.unlink(missing_ok=True)
+    if not options["dry_run"]:
+        discard(draft_id)
+    return imported
+
+
+def discard(draft_id: uuid.UUID) -> None:
+    """Put a draft away, if it is there."""
+    for path in (_notes(draft_id), storage.drafts() / str(draft_id)):
+        path.unlink(missing_ok=True)
+
+
+def prune() -> None:
+    """Put away the drafts that nobody has imported for a day."""
+    old = time.time() - KEPT_SECONDS
+    for path in storage.drafts().iterdir():
+        if path.stat().st_mtime < old:
+            path.unlink(missing_ok=True)
+
+
+def _notes(draft_id: uuid.UUID) -> Path:
+    return storage.drafts() / f"{draft_id}.json"

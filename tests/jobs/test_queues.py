@@ -1,0 +1,20 @@
+"""The queues as a whole."""
+
+from rq.job import Job
+from rq.utils import utcformat
+
+from catalog import jobqueue
+from catalog.jobs import service
+
+
+def test_a_queue_tells_how_many_wait_and_since_when_the_next_one_does(context):
+    connection = jobqueue.connection()
+    connection.flushdb()
+    ids = [service.submit_test(0, False) for _ in range(2)]
+    early = utcformat(Job.fetch(ids[0], connection=connection, serializer=jobqueue.JSONSerializer).enqueued_at)
+    connection.hset(Job.key_for(ids[0]), "enqueued_at", early.replace("20", "19", 1))
+    found = {queue.name: queue for queue in service.all_queues()}
+    connection.flushdb()
+    assert found["default"].waiting == 2
+    assert found["default"].oldest_seconds > 86_400
+    assert (found["orders"].waiting, found["orders"].oldest_seconds) == (0, None)
