@@ -8,6 +8,7 @@ from catalog import access
 from catalog.access import BY_FIELD, PUBLIC, SCOPES, Undeclared
 from catalog.app import create_app
 from catalog.auth import service
+from catalog.console.pages import TOKEN_COOKIE, TOKEN_HEADER
 from catalog.graphql_api.schema import core, declared_scopes, scopes
 from catalog.http import Blueprint
 from tests.auth.conftest import ago, bearer, key_id
@@ -16,7 +17,12 @@ PARTS = {"uuid": "0198c0de-0000-7000-8000-000000000001", "int": "7", "path": "LA
 PUBLIC_ADDRESSES = {
     *("/", "/health", "/health/live", "/health/ready", "/api/v1/hello"),
     *("/api/docs", "/api/redoc", "/docs", "/redoc", "/api/openapi.json"),
-    *("/static/<path:filename>", "/api/static/<path:filename>", "/graphql/static/<path:filename>"),
+    *(
+        "/console/static/<path:filename>",
+        "/static/<path:filename>",
+        "/api/static/<path:filename>",
+        "/graphql/static/<path:filename>",
+    ),
 }
 
 
@@ -61,9 +67,17 @@ def no_view_runs(production, monkeypatch):
     monkeypatch.setattr(type(production), "dispatch_request", refuse)
 
 
+def own_page(app):
+    """Return a client that has the cookie, and the header, of a page of the console."""
+    client = app.test_client()
+    client.set_cookie(TOKEN_COOKIE, "token", path="/console")
+    return client, {TOKEN_HEADER: "token"}
+
+
 def walk(app, keys, lacking):
     """Ask for everything with each wrong key and with one that lacks the scope; return (asked, what was let in)."""
-    client, asked, let_in = app.test_client(), 0, []
+    asked, let_in = 0, []
+    client, from_page = own_page(app)
     for method, rule, address, scope in operations(app):
         if scope is PUBLIC:
             continue
@@ -71,7 +85,8 @@ def walk(app, keys, lacking):
         if scope is not BY_FIELD:
             tried["no scope"] = (bearer(lacking(scope)), 403)
         for kind, (header, expected) in tried.items():
-            answer = client.open(address, method=method, headers=header, data=b"{no json", content_type="text/plain")
+            headers = {**header, **from_page}
+            answer = client.open(address, method=method, headers=headers, data=b"{no json", content_type="text/plain")
             asked += 1
             if answer.status_code != expected:
                 let_in.append(f"{method} {rule} with {kind}: {answer.status_code}")
@@ -130,11 +145,11 @@ def test_what_is_public_needs_no_key_and_asks_none_to_be_right(outside, address)
 
 def test_each_operation_lets_in_the_scope_that_it_declares_and_admin(production, new_key, monkeypatch):
     monkeypatch.setattr(type(production), "dispatch_request", lambda self: "ran")
-    client, admin = production.test_client(), new_key("admin")
+    (client, from_page), admin = own_page(production), new_key("admin")
     keys = {scope: new_key(scope) for scope in SCOPES}
     for method, rule, address, scope in operations(production):
         for key in (admin, keys.get(scope, admin)):
-            answer = client.open(address, method=method, headers=bearer(key))
+            answer = client.open(address, method=method, headers={**bearer(key), **from_page})
             assert answer.status_code == 200, f"{method} {rule}: {answer.text}"
 
 

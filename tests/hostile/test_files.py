@@ -198,6 +198,6 @@ def test_a_cancel_as_late_as_it_may_come_says_truly_what_was_applied(workerless,
 def test_the_disk_of_the_table_is_as_full_as_a_real_one():
     from tests.hostile import full_disk
 
-    with pytest.raises(OSError) as raised:
-        full_disk.Full().write(b"x" * 100_000)
+    with full_disk.Full() as file, pytest.raises(OSError) as raised:
+        file.write(b"x" * 100_000)
     assert raised.value.errno == errno.ENOSPC

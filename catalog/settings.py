@@ -1,0 +1,237 @@
+"""Every setting once: name, type, default, meaning, and what is wrong with a value."""
+
+import base64
+from collections.abc import Callable
+from dataclasses import dataclass
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from environs import ValidationError, validate
+
+ROOT = Path(__file__).resolve().parent.parent
+REDIS = ("redis", "rediss", "unix")
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One setting: `kind` names the parser of `environs` that reads it, `default` None means blank."""
+
+    name: str
+    kind: str
+    default: Any
+    meaning: str
+    check: Callable[[Any], Any] | None = None
+
+
+def _each(values: list[str], read: Callable[[str], Any], complaint: str) -> None:
+    """Check every value of a list; the message counts them and never quotes one, since some are secret."""
+    for number, value in enumerate(values, start=1):
+        try:
+            read(value.strip())
+        except ValueError:
+            raise ValidationError(f"number {number} {complaint}") from None
+
+
+def _encryption_key(text: str) -> bytes:
+    key = base64.urlsafe_b64decode(text)
+    if len(key) != 32:
+        raise ValueError("wrong length")
+    return key
+
+
+def _url(*schemes: str) -> Callable[[Any], Any]:
+    """Judge a URL early: whoever reads it later would quote a part of its password, taken for a host or a port."""
+
+    def check(url: str) -> None:
+        try:
+            parts = urlsplit(url)
+            sound = parts.scheme.partition("+")[0] in schemes and (parts.port or True)
+        except ValueError:
+            sound = False
+        if not sound or parts.netloc.count("@") > 1 or "@" in parts.path + parts.fragment:
+            names = " or ".join(f"{scheme}://" for scheme in schemes)
+            raise ValidationError(f"must be a URL with {names}, its password percent-encoded")
+
+    return check
+
+
+def _at_least(minimum: int) -> Callable[[Any], Any]:
+    return validate.Range(min=minimum)
+
+
+def _rate(text: str) -> None:
+    from limits import parse
+
+    try:
+        parse(text if text != "off" else "1/second")
+    except ValueError:
+        raise ValidationError("must be like 100/second, 6000/minute or off") from None
+
+
+def _origin(text: str) -> None:
+    parts = urlsplit(text)
+    if text != "*" and (parts.scheme not in ("http", "https") or text != f"{parts.scheme}://{parts.netloc}"):
+        raise ValueError("no origin")
+
+
+PRODUCTION_RATES = {
+    "READS": "60000/minute",
+    "WRITES": "12000/minute",
+    "UPLOADS": "20000/hour",
+    "GRAPHQL": "1000000/minute",
+}
+
+
+def _rate_setting(kind: str, meaning: str) -> Setting:
+    blank = f"blank: none in development, `{PRODUCTION_RATES[kind]}` in production"
+    return Setting(f"RATE_LIMIT_{kind}", "str", None, f"{meaning}; {blank}", _rate)
+
+
+SETTINGS = (
+    Setting(
+        "CATALOG_ENV",
+        "str",
+        "development",
+        "`development` or `production`",
+        validate.OneOf(["development", "production"]),
+    ),
+    Setting(
+        "SECRET_KEY",
+        "str",
+        None,
+        "what API keys are checked with: 32 characters at least, known to nobody; another one ends all keys;"
+        " blank: one is made and kept in `DATA_DIR`; required in production",
+        validate.Length(min=32, error="must have 32 characters at least"),
+    ),
+    Setting("HOST", "str", "127.0.0.1", "address that the web server binds; in development only one of loopback"),
+    Setting(
+        "PUBLISHED_ON_LOOPBACK",
+        "bool",
+        False,
+        "true: in development `HOST` may be any, as in a container whose port is published on 127.0.0.1 alone;"
+        " whoever reaches the port then needs no key",
+    ),
+    Setting("CATALOG_API_KEY", "str", None, "the key that `import` and `export` send"),
+    Setting("PORT", "int", 5000, "port that the web server binds", validate.Range(min=1, max=65535)),
+    Setting("WEB_WORKERS", "int", None, "gunicorn processes; blank: one for each core", _at_least(1)),
+    Setting("WEB_THREADS", "int", 4, "threads of each gunicorn process", _at_least(1)),
+    Setting("LOG_LEVEL", "str", "INFO", "lowest level that is logged"),
+    Setting(
+        "DATABASE_URL",
+        "str",
+        None,
+        "PostgreSQL 18; blank: from `POSTGRES_*`, else `manage.py` starts an embedded one",
+        _url("postgresql", "postgres"),
+    ),
+    Setting("POSTGRES_HOST", "str", None, "with the next four, in place of `DATABASE_URL`"),
+    Setting("POSTGRES_PORT", "int", 5432, "port of `POSTGRES_HOST`"),
+    Setting("POSTGRES_USER", "str", "catalog", "user of `POSTGRES_HOST`"),
+    Setting("POSTGRES_PASSWORD", "str", "", "password of `POSTGRES_USER`"),
+    Setting("POSTGRES_DB", "str", "catalog", "database of `POSTGRES_HOST`"),
+    Setting("DATABASE_POOL_SIZE", "int", 5, "connections that a process keeps", _at_least(1)),
+    Setting("DATABASE_POOL_OVERFLOW", "int", 5, "further connections under load", _at_least(0)),
+    Setting("DATABASE_STATEMENT_TIMEOUT_SECONDS", "int", 30, "longest statement of a request", _at_least(1)),
+    Setting(
+        "DATABASE_LOCK_TIMEOUT_SECONDS",
+        "int",
+        5,
+        "how long a request waits for what another change holds",
+        _at_least(1),
+    ),
+    Setting("REDIS_URL", "str", None, "Redis of the queues (persistent); blank: embedded", _url(*REDIS)),
+    Setting("CACHE_REDIS_URL", "str", None, "Redis of the cache (may vanish); blank: embedded", _url(*REDIS)),
+    Setting("REDIS_HOST", "str", None, "in place of both URLs: queue in database 0, cache in database 1"),
+    Setting("REDIS_PORT", "int", 6379, "port of `REDIS_HOST`"),
+    Setting("CACHE_ENABLED", "bool", True, "false: every read asks PostgreSQL; the same for all processes"),
+    Setting("CACHE_TTL_SECONDS", "int", 3600, "how long a copy is kept at most", _at_least(1)),
+    Setting("CACHE_PREFIX", "str", "catalog", "first part of the cache's keys, where catalogs share a Redis"),
+    Setting("DATA_DIR", "path", ROOT / "data", "everything that is kept on disk"),
+    Setting("UPLOAD_DIR", "path", None, "uploaded files; blank: `uploads` in `DATA_DIR`"),
+    Setting("UPLOAD_MAX_MB", "int", 500, "largest file that is accepted", _at_least(1)),
+    Setting("IMPORT_LOADERS", "int", 2, "connections that one import loads with", _at_least(1)),
+    Setting("JOB_TIMEOUT_SECONDS", "int", 3600, "longest background job", _at_least(1)),
+    Setting("RESULT_TTL_SECONDS", "int", 3600, "how long a job's result is kept", _at_least(1)),
+    Setting("RETENTION_DAYS", "int", 30, "how long uploads and import histories are kept", _at_least(1)),
+    Setting("AUDIT_RETENTION_MONTHS", "int", 13, "how many months of audit are kept before this one", _at_least(1)),
+    Setting(
+        "AUDIT_IMPORT_ROWS",
+        "bool",
+        False,
+        "true: imports and bulk deletions note each product in the audit, not only how they began and ended",
+    ),
+    Setting(
+        "ENCRYPTION_KEYS",
+        "list",
+        (),
+        "keys of secrets at rest (32 bytes in URL-safe base64, commas between): the first encrypts, all decrypt;"
+        " blank: one is made and kept in `DATA_DIR`; required in production",
+        lambda keys: _each(keys, _encryption_key, "must be 32 bytes in URL-safe base64"),
+    ),
+    Setting(
+        "WEBHOOK_ALLOWED_NETWORKS",
+        "list",
+        None,
+        "networks that webhooks may call beyond the public internet, e.g. `10.1.0.0/16`;"
+        " blank: loopback in development, none in production",
+        lambda networks: _each(networks, ip_network, "is no network"),
+    ),
+    Setting(
+        "WEBHOOK_ALLOWED_PORTS",
+        "list",
+        (80, 443, 8080, 8443),
+        "ports that webhooks may call outside of those networks",
+        lambda ports: _each(ports, int, "is no port number"),
+    ),
+    Setting("WEBHOOK_CA_FILE", "str", None, "certificates that webhooks trust; blank: those of `certifi`"),
+    Setting(
+        "ORDER_ENRICHMENT",
+        "str",
+        "required",
+        "`required`: an order with a SKU that nobody knows fails; `optional`: it passes without the product",
+        validate.OneOf(["required", "optional"]),
+    ),
+    Setting(
+        "ORDER_RESERVE_STOCK", "bool", False, "true: an order takes its units from the stock, all of them or fails"
+    ),
+    Setting(
+        "ORDER_QUEUE_REDIS_URL", "str", None, "Redis with a list that orders come in by; blank: none", _url(*REDIS)
+    ),
+    Setting("ORDER_QUEUE_LIST", "str", "orderflow:orders", "name of that list, and first part of those beside it"),
+    Setting(
+        "FAKESTORE_URL",
+        "str",
+        None,
+        "API that knows products by the number that ends a SKU, e.g. `https://fakestoreapi.com`; blank: not asked",
+        _url("http", "https"),
+    ),
+    Setting(
+        "FAKESTORE_TIMEOUT_SECONDS",
+        "float",
+        5.0,
+        "longest lookup there, from the first try to the last byte; 7 at most",
+        validate.Range(min=0.05, max=7.0),
+    ),
+    Setting(
+        "GRAPHQL_INTROSPECTION",
+        "bool",
+        None,
+        "whether GraphQL clients, GraphiQL among them, may read the schema; blank: only in development",
+    ),
+    _rate_setting("READS", "reads of one key or address, e.g. `100/second`; `off`: no limit"),
+    _rate_setting("WRITES", "the same for writes"),
+    _rate_setting("UPLOADS", "the same for megabytes of uploads"),
+    _rate_setting("GRAPHQL", "the same for the cost of GraphQL operations"),
+    Setting(
+        "TRUSTED_PROXIES", "int", 0, "proxies before the service whose `X-Forwarded-For` is believed", _at_least(0)
+    ),
+    Setting(
+        "CORS_ORIGINS",
+        "list",
+        (),
+        "origins whose pages may call the API, e.g. `https://shop.example.com`, or `*`; blank: none",
+        lambda origins: _each(origins, _origin, "is no origin like https://shop.example.com"),
+    ),
+    Setting("SEED_ON_START", "bool", True, "an empty development database gets 5 sample products"),
+)
