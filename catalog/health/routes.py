@@ -18,6 +18,7 @@ blueprint = Blueprint(
     scope=PUBLIC,
 )
 
+_BY_ACCEPT = {"Vary": "Accept"}
 _COUNTED = '# TYPE catalog_requests_total counter\ncatalog_requests_total{method="GET",status="200"} 7.0\n'
 
 
@@ -30,8 +31,8 @@ def root() -> Any:
     And where its documentation lies. A browser is sent to the console.
     """
     if request.accept_mimetypes.best_match(["application/json", "text/html"]) == "text/html":
-        return redirect(url_for("console_overview.index"))
-    return {"service": "catalog", "status": "ok", "docs": url_for("api_docs.swagger_ui")}
+        return redirect(url_for("console_overview.index")), 302, _BY_ACCEPT
+    return {"service": "catalog", "status": "ok", "docs": url_for("api_docs.swagger_ui")}, 200, _BY_ACCEPT
 
 
 @blueprint.get("/health")

@@ -13,7 +13,7 @@ from catalog.imports.models import Import
 
 HOURS = 24
 LONGEST = timedelta(hours=6)  # between an import's beginning and its last chunk
-_TTL = 2.0
+_TTL = 4.0
 
 _CHUNKS = text("""
     SELECT date_trunc('hour', committed_at, 'UTC') AS hour, sum(created)::int AS created,

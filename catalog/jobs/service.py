@@ -133,7 +133,10 @@ def _stop(job_id: str) -> None:
         raise Conflict("A worker is taking up the job this very moment; cancel it again.")
     if not workers.listens(job.worker_name or ""):
         raise Conflict("The job's worker does not listen; if it is gone, the job will fail within minutes.")
-    send_stop_job_command(jobqueue.connection(), job_id, serializer=JSONSerializer)
+    try:
+        send_stop_job_command(jobqueue.connection(), job_id, serializer=JSONSerializer)
+    except (InvalidJobOperation, NoSuchJobError) as error:  # it ended since it was looked at
+        raise Conflict("The job has ended this very moment.") from error
 
 
 def retry(job_id: str) -> views.Shown:

@@ -14,7 +14,7 @@ HOUR = timedelta(hours=1)
 HOURS = 24
 SETTLED = timedelta(minutes=1)  # after its end an hour's last transactions are committed
 WAITING_COUNTED_TO = 10_000
-_CURRENT_TTL, _ENDED_TTL = 2.0, 25 * 3600.0
+_CURRENT_TTL, _ENDED_TTL = 4.0, 25 * 3600.0
 
 _ATTEMPTS = text("""
     SELECT webhook_id, count(*) FILTER (WHERE error IS NULL) AS delivered, count(error) AS failed,

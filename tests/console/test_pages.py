@@ -2,8 +2,11 @@
 
 import gzip
 import re
+from pathlib import Path
 
 import pytest
+
+import catalog
 
 HTML = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 TOKEN = "a-token-of-the-page"
@@ -16,7 +19,8 @@ def post(client, path, headers=None, json=None):
 
 
 def test_a_browser_is_sent_to_the_console_and_a_program_gets_json(client):
-    assert client.get("/", headers=HTML).headers["Location"] == "/console/overview"
+    sent = client.get("/", headers=HTML)
+    assert (sent.headers["Location"], sent.headers["Vary"]) == ("/console/overview", "Accept")
     for accept in ("application/json", "*/*", None):
         headers = {"Accept": accept} if accept else {}
         assert client.get("/", headers=headers).json["service"] == "catalog"
@@ -134,3 +138,11 @@ def test_with_the_queue_away_the_overview_says_so_and_shows_all_else(app, client
     answer = client.get("/console/overview", headers=HTML)
     assert answer.status_code == 200
     assert "The queue does not answer." in answer.text
+
+
+def test_every_icon_that_is_vendored_is_shown_somewhere():
+    folder = Path(catalog.__file__).parent
+    icons = {path.stem for path in (folder / "static" / "vendor").glob("icons-*/*.svg")}
+    sources = "".join(path.read_text() for path in (folder / "console").rglob("*.*") if path.suffix in (".html", ".py"))
+    assert icons
+    assert {icon for icon in icons if f'"{icon}"' not in sources} == set()

@@ -34,8 +34,10 @@
     setTimeout(() => URL.revokeObjectURL(link.href), 10000);
   }
 
-  async function change(address, body) {
-    const answer = await send("POST", address, { ids: [...chosen], ...body });
+  const change = (address, more = {}) => send("POST", address, { ids: [...chosen], ...more });
+
+  async function tell(answer) {
+    show();
     notice(JSON.parse(answer.headers.get("HX-Trigger")).notice);
     await reload();
   }
@@ -43,14 +45,16 @@
   const actions = {
     clear: async () => chosen.clear(),
     export: download,
-    activate: () => change(bar.dataset.activation, { active: true }),
+    activate: async () => tell(await change(bar.dataset.activation, { active: true })),
     deactivate: async () => {
-      if (await ask(`Deactivate ${chosen.size} products?`)) await change(bar.dataset.activation, { active: false });
+      if (!(await ask(`Deactivate ${chosen.size} products?`))) return;
+      await tell(await change(bar.dataset.activation, { active: false }));
     },
     delete: async () => {
       if (!(await ask(`Delete ${chosen.size} products? This cannot be undone.`))) return;
-      await change(bar.dataset.deletion, {});
+      const answer = await change(bar.dataset.deletion);
       chosen.clear();
+      await tell(answer);
     },
   };
 

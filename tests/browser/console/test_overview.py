@@ -10,10 +10,11 @@ def test_it_shows_figures_and_charts_with_their_numbers(emptied, visit, whole_se
     assert visit.page.url.endswith("/console/overview")
     visit.page.get_by_role("region", name="Products").get_by_text("3", exact=True).wait_for()
     numbers = visit.page.locator("section", has=visit.page.get_by_role("heading", name="Product writes"))
+    visit.page.get_by_role("row", name="orders").get_by_text("idle").wait_for()
+    looks.at("overview", "canvas")
     numbers.get_by_text("The numbers").click()
     assert numbers.locator("tbody tr").last.locator("td").first.inner_text() == "3"
     assert numbers.locator("canvas").count() == 1
-    looks.at("overview", "canvas")
 
 
 def test_it_follows_what_happens_without_being_loaded_again(emptied, visit, whole_service):
@@ -21,7 +22,7 @@ def test_it_follows_what_happens_without_being_loaded_again(emptied, visit, whol
     tile = visit.page.get_by_role("region", name="Products")
     tile.get_by_text("0", exact=True).wait_for()
     requests.post(f"{whole_service}/api/v1/products", json={"name": "Lamp"}, timeout=10)
-    tile.get_by_text("1", exact=True).wait_for(timeout=10_000)
+    tile.get_by_text("1", exact=True).wait_for(timeout=20_000)
     assert visit.complaints == []
 
 

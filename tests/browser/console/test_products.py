@@ -36,6 +36,8 @@ def test_search_filters_and_paging_keep_their_place_in_the_address(emptied, visi
     page.wait_for_url(re.compile("search=lamp"))
     page.go_back()
     page.wait_for_url(re.compile("cursor="))
+    expect(page.locator("#products tbody th").first).to_have_text(first)
+    page.wait_for_load_state("networkidle")
     page.goto("/console/products")
     page.get_by_label("Category").fill("Light")
     page.get_by_label("Category").press("Enter")

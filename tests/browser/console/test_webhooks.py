@@ -83,7 +83,7 @@ def test_a_webhook_that_fails_shows_why_and_is_replayed_when_it_is_mended(
     page = visit.page
     page.goto("/console/webhooks")
     page.get_by_text("failing", exact=True).wait_for()
-    wait_for(lambda: page.reload() and page.locator(".spark").count())  # the present hour is counted every 2 s
+    wait_for(lambda: page.reload() and page.locator(".spark").count())  # the present hour is counted every 4 s
     looks.at("webhooks", ".spark")
     page.goto(f"/console/webhooks/{webhook['id']}")
     page.get_by_role("button", name="Attempts").first.click()
