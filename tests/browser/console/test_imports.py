@@ -95,7 +95,7 @@ def test_a_dry_run_shows_its_differences_and_is_carried_out(visit, rows, files, 
     page.get_by_role("button", name="Yes").click()
     page.locator("[data-part=state]", has_text=re.compile("completed|Completed")).wait_for(timeout=30_000)
     page.get_by_text("What the dry run saw").wait_for()
-    assert rows("SELECT count(*) FROM products WHERE version = 2")[0][0] == 120
+    wait_for(lambda: rows("SELECT count(*) FROM products WHERE version = 2")[0][0] == 120)
 
 
 def test_rejected_rows_are_corrected_in_place_and_imported_again(visit, rows, files, looks):
