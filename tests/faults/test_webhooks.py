@@ -21,7 +21,9 @@ from tests.webhooks.receivers import Receiver
 
 SECONDS = float(os.environ.get("CATALOG_FAULT_SECONDS", "30"))
 ROUNDS = int(os.environ.get("CATALOG_FAULT_WEBHOOK_ROUNDS", "1"))
-PAUSE = (0.3, 1.1)  # so that a kill comes about every hundred changes
+PAUSE = (0.3, 1.1)
+CHANGES_A_KILL = 100  # each kill repeats what is on its way: the promise is about a thousand in a hundred thousand
+LONGEST_WAIT = 5.0
 DRAINED = 300  # the variant without an outbox works its jobs off one by one
 
 
@@ -66,7 +68,7 @@ def play(
             requests.post(f"{service.url}/api/v1/webhooks", json=hook, timeout=5).raise_for_status()
         with Load(f"{service.url}/api/v1/products").applied() as load:
             for _ in range(ROUNDS):
-                strike_for(service, SECONDS, chance)
+                strike_for(service, SECONDS, chance, lambda: len(load.acknowledged))
             service.mend()
         service.mend()
         (settled or _until_delivered)(service, [one, two])
@@ -80,11 +82,16 @@ def play(
         )
 
 
-def strike_for(service: Service, seconds: float, chance: random.Random) -> None:
-    """Kill something about every second, and start what is down."""
+def strike_for(
+    service: Service, seconds: float, chance: random.Random, changes: Callable[[], int] | None = None
+) -> None:
+    """Kill something about every second, and start what is down; given a count of `changes`, not before so many more."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
+        begun, before = time.monotonic(), changes() if changes else 0
         time.sleep(chance.uniform(*PAUSE))  # the faults' own rhythm, no wait for anything
+        while changes and changes() - before < CHANGES_A_KILL and time.monotonic() - begun < LONGEST_WAIT:
+            time.sleep(0.02)
         service.strike(chance)
         service.supervise()
 
