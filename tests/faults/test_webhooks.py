@@ -85,7 +85,7 @@ def play(
 def strike_for(
     service: Service, seconds: float, chance: random.Random, changes: Callable[[], int] | None = None
 ) -> None:
-    """Kill something about every second, and start what is down; given a count of `changes`, not before so many more."""
+    """Kill something about every second, given a count of `changes` not before a hundred more; start what is down."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         begun, before = time.monotonic(), changes() if changes else 0
