@@ -180,6 +180,7 @@ def once(operation: dict[str, Any]) -> dict[str, Any]:
         _header("Idempotency-Key", "Makes it safe to repeat the request for 24 hours: it is carried out once", **_KEY)
     )
     answers = operation["responses"]
+    answers.setdefault(HTTPStatus.BAD_REQUEST.value, HTTPStatus.BAD_REQUEST.name)
     for status, description in _ONCE.items():
         there = answers.get(status, {}).get("description")
         content = {PROBLEM: {"schema": ProblemSchema, "example": problem_example(status, description)}}
