@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from catalog.access import SCOPES
+from catalog.commands.calls import loaded, told
 from catalog.commands.encryption import rotate_encryption
 
 KEY_ID = click.argument("key_id", metavar="ID")
@@ -45,7 +46,7 @@ def create(name: str, scopes: tuple[str, ...], networks: tuple[str, ...], expire
     from catalog.auth import schemas, service
 
     fields = {"name": name, "scopes": list(scopes), "networks": list(networks), "expires_at": expires_at}
-    key, text = service.create(_loaded(schemas.KeyCreateSchema(), fields))
+    key, text = service.create(loaded(schemas.KeyCreateSchema(), fields))
     _show_once(f"Key {key.id}. It is shown this once:", text)
 
 
@@ -72,7 +73,7 @@ def revoke(key_id: str) -> None:
     """End the key ID for good, in every process within 5 seconds."""
     from catalog.auth import service
 
-    _told(service.revoke, key_id)
+    told(service.revoke, key_id)
     click.echo(f"Key {key_id} is revoked.")
 
 
@@ -83,7 +84,7 @@ def rotate(key_id: str, keep: int) -> None:
     """Give the key ID a new secret and print it, this once; the old one works for some hours more."""
     from catalog.auth import service
 
-    key, text = _told(service.rotate, key_id, keep)
+    key, text = told(service.rotate, key_id, keep)
     until = f"{key.previous_valid_until:%Y-%m-%d %H:%M} UTC"
     _show_once(f"Key {key.id} has a new secret. The old one works until {until}. It is shown this once:", text)
 
@@ -100,25 +101,6 @@ def _state(key: Any) -> str:
     if key.expires_at is None:
         return "valid"
     return f"{'valid until' if key.expires_at > datetime.now(UTC) else 'expired'} {key.expires_at:%Y-%m-%d}"
-
-
-def _loaded(schema: Any, values: dict[str, Any]) -> dict[str, Any]:
-    from marshmallow import ValidationError
-
-    try:
-        return schema.load(values)  # type: ignore[no-any-return]
-    except ValidationError as error:
-        raise click.UsageError(str(error.messages)) from error
-
-
-def _told(call: Any, *arguments: Any) -> Any:
-    """Call a service; what it refuses is said without a traceback."""
-    from catalog.errors import CatalogError
-
-    try:
-        return call(*arguments)
-    except CatalogError as error:
-        raise click.ClickException(error.detail) from error
 
 
 keys.add_command(rotate_encryption)

@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from catalog.commands.calls import loaded, told
+
 WEBHOOK = click.argument("webhook", type=click.UUID)
 
 
@@ -41,8 +43,8 @@ def test(webhook: uuid.UUID, event: str, payload: str) -> None:
     """Send a test to WEBHOOK at once; exit with status 1 if it fails."""
     from catalog.webhooks import schemas, service
 
-    asked = _loaded(schemas.TestSchema(), {"event": event, "payload": _json(payload)})
-    result = _told(service.test, webhook, asked["event"], asked["payload"])
+    asked = loaded(schemas.TestSchema(), {"event": event, "payload": _json(payload)})
+    result = told(service.test, webhook, asked["event"], asked["payload"])
     click.echo(f"{result.status_code or 'no answer'} in {result.milliseconds} ms {result.error or 'delivered'}")
     click.get_current_context().exit(1 if result.error else 0)
 
@@ -56,7 +58,7 @@ def tail(webhook: uuid.UUID, follow: bool) -> None:
 
     seen: uuid.UUID | None = None
     while True:
-        items = _told(history.logs, webhook, {"limit": 20})["items"]
+        items = told(history.logs, webhook, {"limit": 20})["items"]
         for item in reversed([item for item in items if seen is None or item.id > seen]):
             click.echo(_line(item))
         seen = items[0].id if items else seen
@@ -78,7 +80,7 @@ def replay(webhook: uuid.UUID, **filters: Any) -> None:
     from catalog.webhooks import replay as replays
 
     given = {name: _text(value) for name, value in filters.items() if value is not None}
-    asked = _told(replays.request, webhook, _loaded(history_schemas.ReplaySchema(), given))
+    asked = told(replays.request, webhook, loaded(history_schemas.ReplaySchema(), given))
     click.echo(f"Replay {asked.id} submitted")
 
 
@@ -120,25 +122,6 @@ def _line(item: Any) -> str:
     return (
         f"{item.created_at:%Y-%m-%d %H:%M:%S} {item.event} try {item.attempt}: {outcome} ({item.response_time_ms} ms)"
     )
-
-
-def _loaded(schema: Any, values: dict[str, Any]) -> dict[str, Any]:
-    from marshmallow import ValidationError
-
-    try:
-        return schema.load(values)  # type: ignore[no-any-return]
-    except ValidationError as error:
-        raise click.UsageError(str(error.messages)) from error
-
-
-def _told(call: Any, *arguments: Any) -> Any:
-    """Call a service; what it refuses is said without a traceback."""
-    from catalog.errors import CatalogError
-
-    try:
-        return call(*arguments)
-    except CatalogError as error:
-        raise click.ClickException(error.detail) from error
 
 
 def _json(written: str) -> Any:
