@@ -9,8 +9,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from datetime import datetime
-from decimal import Decimal
 from typing import Any
 
 from flask import g, has_request_context
@@ -22,6 +20,7 @@ from catalog.audit.models import AuditEntry, id_at
 from catalog.database import transaction
 from catalog.errors import NotFound
 from catalog.extensions import db
+from catalog.plain import plain
 
 Who = dict[str, str | None]
 Executor = Connection | Session
@@ -164,17 +163,7 @@ def _hidden(value: Any) -> Any:
 
 
 def _json(value: Any) -> str:
-    return json.dumps(value, default=_plain).replace("\\u0000", "\\ufffd")  # which jsonb does not hold
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Decimal):
-        return float(value)
-    if isinstance(value, datetime):
-        return value.isoformat().replace("+00:00", "Z")
-    if isinstance(value, uuid.UUID):
-        return str(value)
-    raise TypeError(f"No JSON for {type(value).__name__}")
+    return json.dumps(value, default=plain).replace("\\u0000", "\\ufffd")  # which jsonb does not hold
 
 
 def page(query: dict[str, Any]) -> dict[str, Any]:

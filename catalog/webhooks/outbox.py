@@ -4,14 +4,12 @@ The functions take a connection or session and never commit. What becomes of a d
 """
 
 import json
-import uuid
-from datetime import datetime
-from decimal import Decimal
 from typing import Any, cast
 
 from sqlalchemy import Connection, CursorResult, TextClause, text
 from sqlalchemy.orm import Session
 
+from catalog.plain import plain
 from catalog.webhooks.events import matching
 
 CHANNEL = "webhooks"
@@ -71,17 +69,7 @@ def encode(data: dict[str, Any]) -> str:
 
 
 def _json(data: Any) -> str:
-    return json.dumps(data, ensure_ascii=False, separators=(",", ":"), default=_plain)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Decimal):
-        return float(value)
-    if isinstance(value, datetime):
-        return value.isoformat().replace("+00:00", "Z")
-    if isinstance(value, uuid.UUID):
-        return str(value)
-    raise TypeError(f"No JSON for {type(value).__name__}")
+    return json.dumps(data, ensure_ascii=False, separators=(",", ":"), default=plain)
 
 
 def notify(database: Executor) -> None:
