@@ -22,6 +22,7 @@ from catalog import (
     ratelimits,
     streams,
 )
+from catalog.database import renew_broken_connections
 from catalog.extensions import db, migrate
 
 
@@ -68,7 +69,6 @@ def _derived(app: Flask) -> dict[str, Any]:
             "pool_size": settings["DATABASE_POOL_SIZE"],
             "max_overflow": settings["DATABASE_POOL_OVERFLOW"],
             "pool_timeout": 1,  # an exhausted pool answers 503 instead of hanging
-            "pool_pre_ping": True,
             "hide_parameters": True,  # an error's message, which is logged, would quote the values
             "connect_args": {
                 "application_name": "catalog",
@@ -94,6 +94,8 @@ def _derived(app: Flask) -> dict[str, Any]:
 
 def _bind_extensions(app: Flask) -> None:
     db.init_app(app)
+    with app.app_context():
+        renew_broken_connections(db.engine)
     migrate.init_app(app, db, directory=str(config.ROOT / "migrations"))
 
 

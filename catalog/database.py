@@ -1,12 +1,14 @@
 """Transactions: one for each request or job, what is to happen before its commit and what after."""
 
 import logging
+import select
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Engine, Executable, Row, event
+from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.orm import Session
 
 from catalog.extensions import db
@@ -63,6 +65,31 @@ def execute_alone(statement: Executable, parameters: dict[str, Any] | None = Non
             return session.execute(statement, parameters).one_or_none()
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         return connection.execute(statement, parameters).one_or_none()
+
+
+def renew_broken_connections(engine: Engine) -> None:
+    """Replace a pooled connection that PostgreSQL has ended before it is used; the others cost no round trip.
+
+    An end can be read from the socket, as can some news; so only where there is something to read it is asked.
+    """
+
+    @event.listens_for(engine, "checkout")
+    def _(connection: Any, _record: Any, _proxy: Any) -> None:
+        if connection.closed or (_has_news(connection.fileno()) and not _answers(engine, connection)):
+            raise DisconnectionError("PostgreSQL has ended the connection")
+
+
+def _has_news(socket: int) -> bool:
+    poll = select.poll()
+    poll.register(socket, select.POLLIN)
+    return bool(poll.poll(0))
+
+
+def _answers(engine: Engine, connection: Any) -> bool:
+    try:
+        return engine.dialect.do_ping(connection)
+    except engine.dialect.loaded_dbapi.Error:
+        return False
 
 
 def bound_waits(engine: Engine, lock_seconds: int) -> None:
