@@ -105,8 +105,9 @@ def _query(service: Service, statement: str) -> list[Any]:
 
 
 def _until_applied(service: Service) -> None:
+    # They come faster than they are made.
     queued = "SELECT FROM product_writes WHERE state = 'queued' LIMIT 1"
-    service.wait_until(lambda: not _query(service, queued), DRAINED)
+    service.wait_until(lambda: not _query(service, queued), DRAINED + 3 * SECONDS)
 
 
 def _until_quiet(service: Service) -> None:
