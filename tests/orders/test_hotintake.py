@@ -17,7 +17,7 @@ from tests.processes import served, wait_for
 PATH = "/api/v1/orders"
 CUT_THE_HOT_CONNECTION = """
     SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-    WHERE datname = current_database() AND pid <> pg_backend_pid() AND query LIKE '%INSERT INTO orders%'"""
+    WHERE datname = current_database() AND pid <> pg_backend_pid() AND query LIKE 'EXECUTE take_in%'"""
 
 
 @pytest.fixture
