@@ -98,6 +98,10 @@ exit /b
 call :catalog %*
 exit /b
 
+:verb_users The users of the console.
+call :catalog %*
+exit /b
+
 :verb_graphql Open GraphiQL, a page for trying out GraphQL, in the browser.
 call :browse /graphql
 exit /b

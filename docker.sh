@@ -93,6 +93,10 @@ verb_keys() { # The keys of the API.
     catalog "$@"
 }
 
+verb_users() { # The users of the console.
+    catalog "$@"
+}
+
 verb_graphql() { # Open GraphiQL, a page for trying out GraphQL, in the browser.
     browse /graphql
 }

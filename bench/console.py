@@ -62,8 +62,14 @@ SELECT id, n, 495, 0, 0, 5, finished_at FROM imports, generate_series(0, 1) n;
 INSERT INTO import_errors (import_id, line, field, code, message, data)
 SELECT id, n + 1, 'price', 'invalid', 'Not a valid number.', '["S-1", "Lamp", "cheap"]'
 FROM imports, generate_series(1, 10) n;
+
+INSERT INTO audit_entries (id, actor_id, actor_name, action, entity, entity_id, before, after)
+SELECT uuidv7(interval '-30 days' * n / {entries}), 'key:bench-' || n % 20, 'bench', 'update', 'product',
+       n::text, '{{"price": 1.5}}', '{{"price": 2.5}}'
+FROM generate_series(1, {entries}) n;
 """
-ANALYZE = "VACUUM ANALYZE webhook_events, webhook_deliveries, webhook_attempts, imports, import_chunks, import_errors"
+FILLED = ("webhook_events", "webhook_deliveries", "webhook_attempts", "imports", "import_chunks", "import_errors")
+ANALYZE = f"VACUUM ANALYZE {', '.join(FILLED)}, audit_entries"
 
 
 def main() -> None:
@@ -72,6 +78,7 @@ def main() -> None:
     parser.add_argument("--products", type=int, default=1_000_000)
     parser.add_argument("--deliveries", type=int, default=100_000)
     parser.add_argument("--imports", type=int, default=10_000)
+    parser.add_argument("--entries", type=int, default=1_000_000, help="of the audit (1,000,000)")
     parser.add_argument("--repeats", type=int, default=60, help="requests of each page (60)")
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder to write to (bench/results)")
     asked = parser.parse_args()
@@ -89,7 +96,7 @@ def fill(running: Running, asked: argparse.Namespace) -> None:
     with closing(psycopg2.connect(host=str(running.sockets), user="postgres", dbname="catalog")) as connection:
         connection.autocommit = True
         with connection.cursor() as cursor:
-            cursor.execute(FILL.format(deliveries=asked.deliveries, imports=asked.imports))
+            cursor.execute(FILL.format(deliveries=asked.deliveries, imports=asked.imports, entries=asked.entries))
             cursor.execute(ANALYZE)
 
 
@@ -118,6 +125,11 @@ def addresses(running: Running) -> Iterator[tuple[str, str]]:
         "tasks": "/console/tasks",
         "jobs": "/console/jobs",
         "api": "/console/api",
+        "keys": "/console/keys",
+        "users": "/console/users",
+        "audit": "/console/audit",
+        "audit, a product's": f"/console/audit?entity=product&id={product}",
+        "audit, somebody's": "/console/audit?actor=key:bench-7",
     }.items()
 
 

@@ -23,7 +23,8 @@ SCOPES = (
     ADMIN,
 )
 PUBLIC = "public"  # no key is asked for
-BY_FIELD = "by field"  # any key; GraphQL then asks for the scope of each field
+KNOWN = "known"  # whoever has a key or a session, whatever it is for
+BY_FIELD = "by field"  # the same at first; GraphQL then asks for the scope of each field
 
 _DECLARED = "catalog-scopes"
 _READS = {"GET", "HEAD", "OPTIONS"}
@@ -42,8 +43,8 @@ class Caller:
     scopes: frozenset[str] = frozenset({ADMIN})
 
     def may(self, scope: str) -> bool:
-        """Tell whether the caller has a scope; `admin` covers them all."""
-        return scope in self.scopes or ADMIN in self.scopes
+        """Tell whether the caller has a scope, or none is needed; `admin` covers them all."""
+        return scope in self.scopes or ADMIN in self.scopes or scope in (KNOWN, BY_FIELD)
 
 
 def caller() -> Caller:
@@ -65,7 +66,7 @@ def demand(scopes: Iterable[str]) -> None:
 def missing(scope: str) -> Forbidden:
     """Return the refusal of a caller without a scope (RFC 6750, section 3.1)."""
     challenge = f'Bearer realm="catalog", error="insufficient_scope", scope="{scope}"'
-    return Forbidden(f"This needs a key with the scope `{scope}`.", WWW_Authenticate=challenge)
+    return Forbidden(f"This needs the scope `{scope}`.", WWW_Authenticate=challenge)
 
 
 class Undeclared(Exception):
@@ -105,14 +106,14 @@ def _full_name(state: Any, endpoint: str) -> str:
 
 def declare(app: App, endpoint: str, methods: Collection[str], scope: str) -> None:
     """Let these methods of an endpoint need a scope, or none if it is PUBLIC. Raises Undeclared for an unknown one."""
-    if scope not in (*SCOPES, PUBLIC, BY_FIELD):
+    if scope not in (*SCOPES, PUBLIC, KNOWN, BY_FIELD):
         raise Undeclared(f"{endpoint}: there is no scope {scope!r}.")
     declared = app.extensions.setdefault(_DECLARED, {})
     declared.update({(endpoint, method): scope for method in methods})
 
 
 def needed(app: Flask, endpoint: str, method: str) -> str | None:
-    """Return the scope that an endpoint needs, PUBLIC, BY_FIELD, or None where nothing was declared.
+    """Return the scope that an endpoint needs, PUBLIC, KNOWN, BY_FIELD, or None where nothing was declared.
 
     PUBLIC are the files of the pages, and what Flask itself answers to OPTIONS.
     """

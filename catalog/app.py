@@ -101,8 +101,9 @@ def _bind_extensions(app: Flask) -> None:
 
 def _put_up_the_gate(app: Flask) -> None:
     from catalog.auth import keyring
+    from catalog.sessions import service as sessions
 
-    gate.register(app, keyring.register(app))
+    gate.register(app, keyring.register(app), sessions.bearer)
 
 
 def _register_features(app: Flask) -> None:
@@ -113,6 +114,7 @@ def _register_features(app: Flask) -> None:
     from catalog.auth.routes import blueprint as keys
     from catalog.commands.keys import keys as key_commands
     from catalog.commands.orders import orders as order_commands
+    from catalog.commands.users import users as user_commands
     from catalog.commands.webhooks import webhooks as webhook_commands
     from catalog.console.routes import register as register_console
     from catalog.graphql_api.routes import blueprint as graphql
@@ -123,9 +125,11 @@ def _register_features(app: Flask) -> None:
     from catalog.jobs.trial_routes import trials
     from catalog.orders.routes import blueprint as orders
     from catalog.products.routes import blueprint as products
+    from catalog.sessions.routes import blueprint as sessions
     from catalog.shop.routes import blueprint as shop
     from catalog.tasks.routes import blueprint as tasks
     from catalog.transforms.routes import blueprint as transforms
+    from catalog.users.routes import blueprint as users
     from catalog.webhooks.routes import blueprint as webhooks
 
     for pages in (api_docs, short_docs):
@@ -134,9 +138,11 @@ def _register_features(app: Flask) -> None:
     app.cli.add_command(webhook_commands)
     app.cli.add_command(order_commands)
     app.cli.add_command(key_commands)
+    app.cli.add_command(user_commands)
     api = openapi.Api(app)
     data = (products, shop, imports, mappings, orders, tasks)
-    for blueprint in (*data, histories, webhooks, jobs, celery, graphql, transforms, audit, keys, health):
+    people = (keys, users, sessions)
+    for blueprint in (*data, histories, webhooks, jobs, celery, graphql, transforms, audit, *people, health):
         api.register_blueprint(blueprint)
     if gate.is_open(app.config):  # what is for trying out is not there in production
         api.register_blueprint(trials, name="jobs_trial", url_prefix="/api/v1/jobs")

@@ -16,6 +16,7 @@ from catalog.commands import (
     processes,
     service,
     transforms,
+    users,
     webhooks,
 )
 from catalog.stack.errors import StackError
@@ -87,6 +88,7 @@ VERBS = (
     webhooks.verb,
     orders.verb,
     keys.verb,
+    users.verb,
     graphql.playground,
     develop.test,
     develop.test_verbose,

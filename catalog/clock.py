@@ -47,6 +47,7 @@ def sweeps() -> list[Sweep]:
     return [
         Sweep("catalog.cache.sweep", 0.5),
         Sweep("catalog.idempotency.prune", 60),
+        Sweep("catalog.sessions.service.prune", 60),
         Sweep("catalog.audit.partitions.sweep", 3600),
         Sweep("catalog.products.bulk_delete.sweep", 5),
         Sweep("catalog.products.writes.sweep", 2),

@@ -1,6 +1,7 @@
 """The gate: every request passes it before its body is read, the hot paths' too.
 
-While the service is open, this machine needs no key; whoever sends one is checked nevertheless.
+While the service is open, this machine needs no key; whoever sends one is checked nevertheless. A session counts at the
+console alone: what programs call heeds no cookie, so that no other site's page can call it by the browser of a user.
 """
 
 import re
@@ -12,12 +13,15 @@ from urllib.parse import unquote_plus
 from flask import Flask, current_app, g, request
 
 from catalog import access
-from catalog.access import BY_FIELD, PUBLIC, Caller
+from catalog.access import PUBLIC, Caller
 from catalog.errors import BadRequest, Forbidden, Unauthorized
 
 Environ = dict[str, Any]
 Check = Callable[[str, str], Caller]
+SessionCheck = Callable[[str, str, bool], Caller]
 
+SESSIONS_UNDER = "/console"
+BACKGROUND = "X-Background"  # a request that a page makes by itself, again and again
 MARK = "cat_live_"
 HOW = (
     "Send an API key as `Authorization: Bearer cat_live_…` or as `X-API-Key`."
@@ -31,25 +35,29 @@ _KEY = re.compile(MARK + "[0-9A-Za-z]{12}_[0-9A-Za-z]{8}")
 
 
 class Gate:
-    """One application's gate; `check` tells who a key's bearer is, by the key and the address that it came from.
+    """One application's gate.
 
-    `open_to` tells which addresses need no key.
+    `check` tells who a key's bearer is, by the key and the address that it came from; `check_session` the same for a
+    session, and whether somebody uses it just now. `open_to` tells which addresses need neither.
     """
 
-    def __init__(self, check: Check, open_to: Callable[[str], bool]):
-        self._check, self._open_to = check, open_to
+    def __init__(self, check: Check, check_session: SessionCheck, open_to: Callable[[str], bool]):
+        self._check, self._check_session, self._open_to = check, check_session, open_to
 
     def admit(self, environ: Environ, scope: str) -> Caller:
         """Return who asks. Raises Unauthorized, Forbidden, and what the look-up of a key raises."""
+        return _with(self.who(environ), scope)
+
+    def who(self, environ: Environ, session: str | None = None, *, is_used: bool = True) -> Caller:
+        """The same whatever the scope; `session` is the token of one where it counts."""
         key, address = key_of(environ), environ.get("REMOTE_ADDR", "")
-        if key is None:
-            if self._open_to(address):
-                return anonymous(address)
-            raise unauthorized(HOW)
-        caller = self._check(key, address)
-        if scope is not BY_FIELD and not caller.may(scope):
-            raise access.missing(scope)
-        return caller
+        if key is not None:
+            return self._check(key, address)
+        if self._open_to(address):
+            return anonymous(address)
+        if session:
+            return self._check_session(session, address, is_used)
+        raise unauthorized(HOW)
 
     def known(self, environ: Environ, scope: str) -> Caller | None:
         """Return who asks, or None if that needs more than a look: Flask then answers, or says why not."""
@@ -61,15 +69,21 @@ class Gate:
             return None
 
 
+def _with(caller: Caller, scope: str) -> Caller:
+    if not caller.may(scope):
+        raise access.missing(scope)
+    return caller
+
+
 @lru_cache(maxsize=256)
 def anonymous(address: str) -> Caller:
     """Return someone who needs no key."""
     return Caller("anonymous", "anonymous", address)
 
 
-def register(app: Flask, check: Check) -> None:
+def register(app: Flask, check: Check, check_session: SessionCheck) -> None:
     """Put the gate before every request."""
-    app.extensions["catalog-gate"] = Gate(check, _open_to(app))
+    app.extensions["catalog-gate"] = Gate(check, check_session, _open_to(app))
     app.before_request(_pass)
 
 
@@ -135,4 +149,35 @@ def _pass() -> None:
     if scope is None:  # registered after the application was checked
         raise Forbidden("It is not declared who may do this.")
     if scope is not PUBLIC:
-        g.caller = of(current_app).admit(request.environ, scope)
+        g.caller = of(current_app).who(request.environ, session_token(), is_used=_is_somebody_there())
+        _with(g.caller, scope)
+
+
+def again() -> Callable[[], bool]:
+    """Return what tells whether the current request would be let in once more, for answers that go on for long."""
+    gate, environ, token, endpoint = of(current_app), request.environ, session_token(), request.endpoint
+    scope = access.needed(current_app, endpoint or "", request.method) or PUBLIC
+
+    def is_let_in() -> bool:
+        try:
+            return scope is PUBLIC or gate.who(environ, token, is_used=False).may(scope)
+        except (Unauthorized, Forbidden):
+            return False
+
+    return is_let_in
+
+
+def session_token() -> str | None:
+    """Return the token of the session that the current request brings, where one counts."""
+    if not f"{request.path}/".startswith(f"{SESSIONS_UNDER}/"):
+        return None
+    return request.cookies.get(session_cookie(current_app.config))
+
+
+def session_cookie(settings: Mapping[str, Any]) -> str:
+    """Return the name of the cookie; in production browsers only take it over HTTPS, and for this very host."""
+    return "catalog_session" if is_open(settings) else "__Host-catalog_session"
+
+
+def _is_somebody_there() -> bool:
+    return request.headers.get("Accept") != "text/event-stream" and BACKGROUND not in request.headers

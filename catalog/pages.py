@@ -28,14 +28,13 @@ def page(template: str, *, allow: dict[str, str] | None = None, **values: Any) -
     """
     nonce = token_urlsafe(16)
     response = make_response(render_template(template, nonce=nonce, **values))
-    response.headers["Content-Security-Policy"] = _policy(allow or {}).replace("{nonce}", f"'nonce-{nonce}'")
+    response.headers["Content-Security-Policy"] = policy(allow or {}).replace("{nonce}", f"'nonce-{nonce}'")
     response.headers.update(OF_PAGES)
     return response
 
 
-def _policy(allow: dict[str, str]) -> str:
-    directives = {**_POLICY, **{name: f"{_POLICY.get(name, '')} {more}".strip() for name, more in allow.items()}}
+def policy(allow: dict[str, str]) -> str:
+    """Return the Content-Security-Policy of a page, with what it needs beyond the strictest."""
+    present = {name: sources for name, sources in _POLICY.items() if sources != "'none'"}
+    directives = {**_POLICY, **{name: f"{present.get(name, '')} {more}".strip() for name, more in allow.items()}}
     return "; ".join(f"{name} {sources}" for name, sources in directives.items())
-
-
-POLICY = _policy({})

@@ -70,6 +70,12 @@ def _rate(text: str) -> None:
         raise ValidationError("must be like 100/second, 6000/minute or off") from None
 
 
+def _window(text: str) -> None:
+    if text == "off":
+        raise ValidationError("must be like 10/15 minutes; it cannot be off")
+    _rate(text)
+
+
 def _origin(text: str) -> None:
     parts = urlsplit(text)
     if text != "*" and (parts.scheme not in ("http", "https") or text != f"{parts.scheme}://{parts.netloc}"):
@@ -223,6 +229,18 @@ SETTINGS = (
     _rate_setting("WRITES", "the same for writes"),
     _rate_setting("UPLOADS", "the same for megabytes of uploads"),
     _rate_setting("GRAPHQL", "the same for the cost of GraphQL operations"),
+    Setting(
+        "RATE_LIMIT_SIGN_IN_NAME",
+        "str",
+        "10/15 minutes",
+        "failed attempts to sign in with one name, or one key",
+        _window,
+    ),
+    Setting("RATE_LIMIT_SIGN_IN_ADDRESS", "str", "50/15 minutes", "the same from one address", _window),
+    Setting(
+        "SESSION_IDLE_MINUTES", "int", 60, "how long a session of the console lasts that is not used", _at_least(1)
+    ),
+    Setting("SESSION_HOURS", "int", 12, "how long it lasts at most", validate.Range(min=1, max=24 * 30)),
     Setting(
         "TRUSTED_PROXIES", "int", 0, "proxies before the service whose `X-Forwarded-For` is believed", _at_least(0)
     ),

@@ -20,7 +20,8 @@ RECORD = "versions.json"
 ICONS = (
     *("alert-triangle", "archive", "arrow-left", "ban", "brand-graphql", "check", "chevron-left"),
     *("chevron-right", "circle-check", "clock", "code", "columns-3", "copy", "database", "download", "edit"),
-    *("eye", "file-import", "file-text", "layout-dashboard", "list-check", "moon", "package", "photo"),
+    *("eye", "file-import", "file-text", "history", "key", "layout-dashboard", "list-check", "lock", "login", "logout"),
+    *("moon", "package", "photo", "user-circle", "users"),
     *("player-play", "plus", "refresh", "rotate", "search", "send", "shopping-cart", "sun", "trash"),
     *("upload", "webhook", "x"),
 )

@@ -78,8 +78,12 @@ class Keyring:
 
     def __call__(self, text: str, address: str) -> Caller:
         """Return whose key it is. Raises Unauthorized, Forbidden; without a database Unavailable or SQLAlchemyError."""
-        now = time.time()
         key_id, digest = self.signer.read(text) or _NO_KEY
+        return self.bearer(key_id, digest, address)
+
+    def bearer(self, key_id: str, digest: bytes, address: str) -> Caller:
+        """The same for the id of a key and the digest of its secret, which is all that a session keeps of it."""
+        now = time.time()
         key = self._look_up(key_id, address) if key_id else None
         if key is None or not _fits(digest, key, now):
             raise unauthorized(f"This is no key of this service. {HOW}", sent=True)

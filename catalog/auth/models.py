@@ -1,6 +1,6 @@
 """The table of API keys. The secrets themselves are nowhere."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 from sqlalchemy import CheckConstraint, DateTime, Index, LargeBinary, String, Text, func
 from sqlalchemy.dialects.postgresql import ARRAY
@@ -40,3 +40,10 @@ class ApiKey(Base):
         Index("ix_api_keys_created_at", "created_at", "id"),
     )
     __mapper_args__ = {"eager_defaults": True}
+
+    @property
+    def state(self) -> str:
+        """How it is now: `revoked`, `expired` or `active`."""
+        if self.revoked_at is not None:
+            return "revoked"
+        return "expired" if self.expires_at is not None and self.expires_at <= datetime.now(UTC) else "active"

@@ -6,6 +6,7 @@ from typing import Any
 from flask import current_app
 from sqlalchemy import func, select
 
+from catalog.access import Caller
 from catalog.audit import service as audit
 from catalog.auth import keyring
 from catalog.auth.models import ApiKey
@@ -85,6 +86,16 @@ def revoke(key_id: str) -> ApiKey:
             audit.record("revoke", "key", key_id)
         session.flush()
         return key
+
+
+def read(text: str) -> tuple[str, bytes] | None:
+    """Return the id and the digest of a key that somebody sent, valid or not; None for what was never one of ours."""
+    return keyring.of(current_app).signer.read(text)
+
+
+def bearer(key_id: str, digest: bytes, address: str) -> Caller:
+    """Return who comes with a key, by what `read()` made of it. Raises Unauthorized, Forbidden, Unavailable."""
+    return keyring.of(current_app).bearer(key_id, digest, address)
 
 
 def _new_token(key_id: str | None = None) -> Token:

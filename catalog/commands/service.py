@@ -123,7 +123,8 @@ def _say_ready(project: Project, seconds: float) -> None:
     click.echo(f"  API       {project.url}/api/v1/products")
     click.echo(f"  Docs      {project.url}/api/docs")
     click.echo(f"  Health    {project.url}/health/ready")
-    click.echo(f"  Access    {'open to this machine, without a key' if is_open(project.settings) else 'with a key'}\n")
+    access = "open to this machine, without a key" if is_open(project.settings) else "with a key, or signed in"
+    click.echo(f"  Access    {access}\n")
     click.echo("`python3 manage.py status` shows the processes, `logs -f` what they say, `stop` ends them.")
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from flask import Response, current_app, g
 
-from catalog import streams
+from catalog import gate, streams
 from catalog.extensions import db
 
 STREAM_SECONDS = 120
@@ -25,7 +25,7 @@ class Live:
     def __init__(self, parts: Mapping[str, tuple[Part, int]], release: streams.Release | None):
         self._parts, self._release = parts, release
         self._said: dict[str, str] = {}
-        self._caller = g.get("caller")
+        self._caller, self._is_let_in = g.get("caller"), gate.again()
         self._app = current_app._get_current_object()  # type: ignore[attr-defined]
         self._events = self._make()
 
@@ -48,6 +48,9 @@ class Live:
                 return
             ticks += 1
             time.sleep(TICK_SECONDS)
+            with self._app.app_context():
+                if not self._is_let_in():
+                    return
 
     def _event(self, name: str, render: Part) -> bytes:
         """Return the part if it has changed, else a comment, which finds out whether anybody still listens."""

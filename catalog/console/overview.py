@@ -36,28 +36,33 @@ def figures() -> dict[str, Any]:
 
 
 def charts() -> list[dict[str, Any]]:
-    """Return the charts of the last day: {"name", "title", "unit", "kind", "hours", "series": [{"name", "values"}]}."""
+    """Return the charts of the last day, each with the scope that it is shown to.
+
+    {"name", "title", "unit", "kind", "hours", "series": [{"name", "values"}], "empty", "scope"}
+    """
     day, rows = webhooks.last_day(), imports.last_day()
     hours = [hour["hour"] for hour in day]
     imported = [hour["created"] + hour["updated"] for hour in rows]
     writes = {name: [hour["events"].get(event, 0) for hour in day] for name, event in WRITES.items()}
     outcomes = {name: [_of(hour, name) or 0 for hour in day] for name in ("delivered", "failed")}
     latency = {name: [_of(hour, name) for hour in day] for name in ("p50", "p95")}
+    counts = {name: [hour[name] for hour in rows] for name in ROWS}
     return [
-        _chart("writes", "Product writes", "writes", "bar", hours, {**writes, "imported": imported}),
-        _chart("rows", "Imported rows", "rows", "bar", hours, {name: [hour[name] for hour in rows] for name in ROWS}),
-        _chart("deliveries", "Webhook attempts", "attempts", "bar", hours, outcomes),
-        _chart("latency", "Webhook latency", "ms", "line", hours, latency),
+        _chart("products:read", "writes", "Product writes", "writes", "bar", hours, {**writes, "imported": imported}),
+        _chart("imports", "rows", "Imported rows", "rows", "bar", hours, counts),
+        _chart("webhooks", "deliveries", "Webhook attempts", "attempts", "bar", hours, outcomes),
+        _chart("webhooks", "latency", "Webhook latency", "ms", "line", hours, latency),
     ]
 
 
 def _chart(
-    name: str, title: str, unit: str, kind: str, hours: list[datetime], series: dict[str, list[Any]]
+    scope: str, name: str, title: str, unit: str, kind: str, hours: list[datetime], series: dict[str, list[Any]]
 ) -> dict[str, Any]:
     lines = [{"name": one, "values": values} for one, values in series.items()]
     empty = not any(value for values in series.values() for value in values)
     return {
-        **{"name": name, "title": title, "unit": unit, "kind": kind, "series": lines, "empty": empty},
+        **{"name": name, "title": title, "unit": unit, "kind": kind, "series": lines},
+        **{"empty": empty, "scope": scope},
         "hours": [hour.isoformat().replace("+00:00", "Z") for hour in hours],
     }
 

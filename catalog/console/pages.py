@@ -11,15 +11,20 @@ from urllib.parse import urlsplit
 
 from flask import Flask, Response, current_app, g, render_template, request
 from markupsafe import Markup
+from werkzeug import Response as Answer
 
-from catalog import pages
-from catalog.access import caller
+from catalog import gate, pages
+from catalog.access import ADMIN, KNOWN, caller
+from catalog.console import signing_in
 from catalog.errors import Forbidden
 from catalog.http import Blueprint
 
-PREFIX = "/console"
+PREFIX = gate.SESSIONS_UNDER
 TOKEN_COOKIE = "catalog_csrf"  # noqa: S105  # nosec B105
 TOKEN_HEADER = "X-CSRF-Token"  # noqa: S105  # nosec B105
+TOKEN_FIELD = "csrf_token"  # noqa: S105  # nosec B105
+FORM = "application/x-www-form-urlencoded"
+FORMS = {"form-action": "'self'"}
 PROBLEM = "application/problem+json"
 _SAFE = {"GET", "HEAD", "OPTIONS"}
 _ICONS = Path(__file__).parent.parent / "static" / "vendor" / "icons-3.35.0"
@@ -27,13 +32,14 @@ _ICONS = Path(__file__).parent.parent / "static" / "vendor" / "icons-3.35.0"
 
 @dataclass(frozen=True)
 class Section:
-    """A page of the menu: its name is the last part of its address, and of its blueprint's name."""
+    """A page of the menu, if it is listed: its name is the last part of its address, and of its blueprint's name."""
 
     name: str
     title: str
     icon: str
     scope: str
     writes: str
+    is_listed: bool = True
 
     @property
     def endpoint(self) -> str:
@@ -44,14 +50,18 @@ class Section:
 SECTIONS = {
     section.name: section
     for section in (
-        Section("overview", "Overview", "layout-dashboard", "products:read", "products:read"),
+        Section("overview", "Overview", "layout-dashboard", KNOWN, KNOWN),
         Section("products", "Products", "package", "products:read", "products:write"),
         Section("imports", "Imports", "file-import", "imports", "imports"),
         Section("webhooks", "Webhooks", "webhook", "webhooks", "webhooks"),
         Section("orders", "Orders", "shopping-cart", "orders", "orders"),
         Section("tasks", "Tasks", "columns-3", "tasks", "tasks"),
         Section("jobs", "Jobs", "list-check", "jobs", "jobs"),
-        Section("api", "API", "code", "products:read", "admin"),
+        Section("api", "API", "code", KNOWN, KNOWN),
+        Section("keys", "Keys", "key", ADMIN, ADMIN),
+        Section("users", "Users", "users", ADMIN, ADMIN),
+        Section("audit", "Audit", "history", ADMIN, ADMIN),
+        Section("account", "Account", "user-circle", KNOWN, KNOWN, is_listed=False),
     )
 }
 
@@ -67,8 +77,10 @@ def blueprint(name: str, import_name: str) -> Blueprint:
 
 def register(app: Flask) -> None:
     """Give templates what they show things with, and show problems as pages to browsers."""
-    shown = {"icon": icon, "may": may, "csrf_token": csrf_token, "sections": SECTIONS.values()}
-    app.jinja_env.globals |= {**shown, "known_pages": app.view_functions}
+    listed = [section for section in SECTIONS.values() if section.is_listed]
+    shown = {"icon": icon, "may": may, "csrf_token": csrf_token, "caller": caller, "sections": listed}
+    is_open = gate.is_open(app.config)
+    app.jinja_env.globals |= {**shown, "known_pages": app.view_functions, "is_open": is_open}
     app.jinja_env.filters["number"] = lambda value: f"{value:,}"
     app.after_request(_problem_as_page)
 
@@ -81,8 +93,8 @@ def may(scope: str) -> bool:
 def show(template: str, *, part: str | None = None, notice: str | None = None, **values: Any) -> Response:
     """Return a page, or only `part` of it to a script that replaces that; `notice` is said to the user."""
     name = part if part and is_part() else template
-    response = pages.page(f"console/{name}", **values)
-    response.headers["Cache-Control"] = "private, no-cache"
+    response = pages.page(f"console/{name}", allow=FORMS, **values)
+    response.headers["Cache-Control"] = "no-store" if gate.session_token() else "private, no-cache"
     response.vary.add("HX-Request")
     response.set_cookie(
         TOKEN_COOKIE, csrf_token(), path=PREFIX, httponly=True, secure=request.is_secure, samesite="Strict"
@@ -108,6 +120,12 @@ def csrf_token() -> str:
     return str(g.csrf_token)
 
 
+def without_token(answer: Answer) -> Answer:
+    """Let the next page make another token, since this one was there before its user was known."""
+    answer.delete_cookie(TOKEN_COOKIE, path=PREFIX)
+    return answer
+
+
 def check_origin() -> None:
     """Raise Forbidden for a change that no page of ours asked for. docs/adr/0020 tells why both are looked at."""
     if request.method in _SAFE:
@@ -115,6 +133,8 @@ def check_origin() -> None:
     if not _is_same_site():
         raise Forbidden("This was asked for by a page of another site.")
     cookie, sent = request.cookies.get(TOKEN_COOKIE, ""), request.headers.get(TOKEN_HEADER, "")
+    if request.mimetype == FORM:
+        sent = request.form.get(TOKEN_FIELD, sent)
     if not cookie or not compare_digest(cookie.encode(), sent.encode()):
         raise Forbidden("The page is too old to change anything. Please load it again.")
 
@@ -133,16 +153,29 @@ def icon(name: str) -> Markup:
     return Markup(source.replace("<svg", '<svg aria-hidden="true"', 1))  # noqa: S704  # nosec B704  # vendored, not a user's
 
 
-def _problem_as_page(response: Response) -> Response:
-    """Show a problem to a browser that asked for a page of the console; scripts get it as it is."""
-    wants_page = "text/html" in request.headers.get("Accept", "") and not is_part()
-    if response.mimetype != PROBLEM or not wants_page or not f"{request.path}/".startswith(f"{PREFIX}/"):
+def _problem_as_page(response: Response) -> Answer:
+    """Show a problem to a browser that asked for a page of the console; scripts get it as it is.
+
+    Who is not known is sent to the sign-in page, from where what is refused there is shown too.
+    """
+    if response.mimetype != PROBLEM or not f"{request.path}/".startswith(f"{PREFIX}/"):
         return response
-    problem = json.loads(response.get_data())
-    shown = render_template("console/error.html", problem=problem, section=None)
+    is_page = "text/html" in request.headers.get("Accept", "") and not is_part()
+    is_signing_in = request.path == signing_in.PAGE
+    if response.status_code == 401 and not is_signing_in:
+        return signing_in.asked_for(response, is_page=is_page)
+    if not is_page:
+        return response
+    problem, template = json.loads(response.get_data()), "sign_in" if is_signing_in else "error"
+    shown = render_template(f"console/{template}.html", problem=problem, section=None, **_typed())
     page = current_app.response_class(shown, response.status_code, mimetype="text/html")
-    page.headers["Content-Security-Policy"] = pages.POLICY
+    page.headers["Content-Security-Policy"] = pages.policy(FORMS)
     for name in ("Retry-After", "WWW-Authenticate", "X-Request-ID"):
         if name in response.headers:
             page.headers[name] = response.headers[name]
     return page
+
+
+def _typed() -> dict[str, str]:
+    """Return what a form of the sign-in page has in it already, but no secret."""
+    return {name: request.form.get(name, "") for name in ("name", "next")} if request.mimetype == FORM else {}

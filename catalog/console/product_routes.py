@@ -6,6 +6,8 @@ from typing import Any
 from flask import Response, request, url_for
 from werkzeug import Response as Answer
 
+from catalog.audit import service as audit
+from catalog.audit.schemas import HistoryQuerySchema
 from catalog.console import pages, schemas
 from catalog.http import wanted_versions
 from catalog.products import export, selection, service
@@ -15,7 +17,6 @@ from catalog.products.schemas import (
     ProductExportSchema,
     ProductQuerySchema,
 )
-from catalog.webhooks import service as webhooks
 
 blueprint = pages.blueprint("products", __name__)
 
@@ -28,7 +29,7 @@ def index(query: dict[str, Any]) -> Response:
     return pages.show("products.html", part="_products_list.html", section="products", page=page, given=given)
 
 
-@blueprint.get("/new")
+@blueprint.get("/new", scope="products:write")
 def new() -> Response:
     """Show the form of a new product."""
     return pages.show("_product_new.html")
@@ -49,9 +50,11 @@ def show(product_id: uuid.UUID) -> Response:
 
 
 @blueprint.get("/<uuid:product_id>/history")
-def history(product_id: uuid.UUID) -> Response:
-    """Show what was told of a product."""
-    return pages.show("_product_history.html", events=webhooks.about(product_id))
+@blueprint.arguments(HistoryQuerySchema, location="query")
+def history(query: dict[str, Any], product_id: uuid.UUID) -> Response:
+    """Show what was done to a product."""
+    page = audit.product_history(product_id, query)
+    return pages.show("_product_history.html", page=page, product_id=product_id)
 
 
 @blueprint.get("/<uuid:product_id>/row")
@@ -60,7 +63,7 @@ def row(product_id: uuid.UUID) -> Response:
     return pages.show("_product_row.html", product=service.get(product_id))
 
 
-@blueprint.get("/<uuid:product_id>/edit")
+@blueprint.get("/<uuid:product_id>/edit", scope="products:write")
 def edit(product_id: uuid.UUID) -> Response:
     """Show a product in the list, to be changed."""
     return pages.show("_product_edit.html", product=service.get(product_id))

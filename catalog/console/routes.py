@@ -5,15 +5,20 @@ from flask import Flask, Response, render_template
 from werkzeug import Response as Answer
 
 from catalog.console import (
+    account_routes,
     api_routes,
+    audit_routes,
     import_routes,
     job_routes,
+    key_routes,
     live,
     order_routes,
     overview,
     pages,
     product_routes,
+    sign_in_routes,
     task_routes,
+    user_routes,
     webhook_routes,
 )
 
@@ -32,7 +37,8 @@ def register(app: Flask) -> None:
     pages.register(app)
     app.register_blueprint(files)
     behind = (product_routes, import_routes, webhook_routes, order_routes, task_routes, job_routes, api_routes)
-    for section in (blueprint, *(routes.blueprint for routes in behind)):
+    people = (sign_in_routes, account_routes, key_routes, user_routes, audit_routes)
+    for section in (blueprint, *(routes.blueprint for routes in (*behind, *people))):
         app.register_blueprint(section)
 
 

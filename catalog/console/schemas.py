@@ -4,6 +4,7 @@ import marshmallow as ma
 from marshmallow import fields, validate
 
 from catalog.fields import Boolean
+from catalog.sessions.schemas import CredentialsSchema
 
 MOST_SELECTED = 1_000
 
@@ -38,3 +39,27 @@ class ActivationSchema(SelectionSchema):
     """Whether they are to be active."""
 
     active = Boolean(required=True)
+
+
+class SignInQuerySchema(ma.Schema):
+    """Where to go after signing in, and why one has to."""
+
+    next = fields.String(load_default="")
+    ended = fields.String(load_default="")
+    out = fields.String(load_default="")
+
+
+class SignOutSchema(ma.Schema):
+    """What a form of the console sends in any case; `check_origin()` has looked at it."""
+
+    csrf_token = fields.String(load_only=True)
+
+
+class SignInSchema(CredentialsSchema, SignOutSchema):
+    """The form of the sign-in page."""
+
+    next = fields.String(load_default="")
+
+    @ma.post_load
+    def _without_token(self, given: dict[str, str], **_: object) -> dict[str, str]:
+        return {name: value for name, value in given.items() if name != "csrf_token"}

@@ -7,7 +7,7 @@ from typing import Any
 from flask import Flask, current_app
 from sqlalchemy import Engine, func, select
 
-from catalog import jobqueue, streams
+from catalog import gate, jobqueue, streams
 from catalog.audit import service as audit
 from catalog.database import transaction
 from catalog.errors import Conflict, NotFound
@@ -111,10 +111,11 @@ def watch(import_id: uuid.UUID, last_seen: str | None) -> watching.Watch:
     """Return the events of an import after the one that the client has seen last. Raises NotFound."""
     status(import_id)
     app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
+    is_let_in = gate.again()
 
-    def look() -> report.Progress:
+    def look() -> report.Progress | None:
         with app.app_context():  # its end gives the connection back until the next look
-            return status(import_id)
+            return status(import_id) if is_let_in() else None
 
     return watching.Watch(look, streams.slots().take(), last_seen)
 

@@ -20,9 +20,14 @@ _ENDED = ("Completed", "Failed", "Cancelled")
 
 
 class Watch:
-    """The events of one stream, as bytes; `close()` gives its place to the next one."""
+    """The events of one stream, as bytes; `close()` gives its place to the next one.
 
-    def __init__(self, look: Callable[[], report.Progress], release: streams.Release | None, last_seen: str | None):
+    `look` tells how far the import is, or None to whom may not see it any more.
+    """
+
+    def __init__(
+        self, look: Callable[[], report.Progress | None], release: streams.Release | None, last_seen: str | None
+    ):
         self._look, self._release = look, release
         self._last = last_seen
         self._events = self._make()
@@ -41,6 +46,8 @@ class Watch:
         beat = time.monotonic() + BEAT_SECONDS
         while True:
             progress = self._look()
+            if progress is None:
+                return
             if event := self._event(progress):
                 yield event
             if progress.state in _ENDED or not self._release or time.monotonic() > ends:

@@ -1,15 +1,18 @@
 """How much one caller may ask for in a window: reads, writes, megabytes of uploads, and what GraphQL costs.
 
 Flask-Limiter counts what Flask answers, in the cache's Redis; what is answered before Flask counts by `Ahead`, in the
-same counters. A limit that is not set is not counted; where none is, none of this is even imported.
+same counters. A limit that is not set is not counted; where none is, none of this is even imported. Attempts to sign
+in are always counted.
 """
 
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
 from flask import Flask, current_app
 
 if TYPE_CHECKING:
     from catalog.ratelimits.ahead import Ahead
+    from catalog.ratelimits.attempts import Attempts
     from catalog.ratelimits.limits import RateLimits
 
 KINDS = ("reads", "writes", "uploads", "graphql")
@@ -40,6 +43,29 @@ def spend(what: str, cost: int) -> None:
     limits = _of(current_app)
     if limits:
         limits.spend(what, cost)
+
+
+def attempt(name: str | None, address: str) -> AbstractContextManager[None]:
+    """Return a block that counts as an attempt to sign in, for a name and an address; a success is put back.
+
+    What it refuses, by Unauthorized, Forbidden or ValidationFailed, stays counted. Raises TooManyRequests.
+    """
+    return _attempts(current_app).one(name, address)
+
+
+def _attempts(app: Any) -> "Attempts":
+    from limits import parse
+
+    from catalog import cache
+    from catalog.cache.client import Client
+    from catalog.ratelimits.attempts import Attempts
+    from catalog.ratelimits.counters import Counters
+
+    if "catalog-attempts" not in app.extensions:
+        counters = Counters(client=cache.of(app).client or Client(app.config["CACHE_REDIS_URL"]))
+        items = {kind: parse(app.config[f"RATE_LIMIT_SIGN_IN_{kind.upper()}"]) for kind in ("name", "address")}
+        app.extensions["catalog-attempts"] = Attempts(counters, items, app.config["CACHE_PREFIX"])
+    return app.extensions["catalog-attempts"]  # type: ignore[no-any-return]
 
 
 def _of(app: Any) -> "RateLimits | None":

@@ -29,6 +29,11 @@ end
 return {wanted, used, left}
 """
 
+_PUT_BACK = """
+if redis.call('EXISTS', KEYS[1]) == 1 then redis.call('DECRBY', KEYS[1], ARGV[1]) end
+return 0
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Window:
@@ -69,6 +74,14 @@ class Counters(Storage):  # type: ignore[misc]
         except Unreachable:
             return self._take_alone(key, amount, seconds, most)
         return taken, Window(used, left / 1000)
+
+    def put_back(self, key: str, amount: int) -> None:
+        """Put back so much of what was taken, if its window is still the same."""
+        try:
+            self._client.run(_PUT_BACK, [key], amount)
+        except Unreachable:
+            if self._own.get(key) >= amount:
+                self._own.incr(key, 1, -amount)
 
     def incr(self, key: str, expiry: int, amount: int = 1) -> int:
         """Take so much and return what all have taken."""

@@ -73,7 +73,7 @@ class RateLimits:
             response.headers.update(shown({what: (self.items[what], window) for what, window in told.items()}))
         if response.status_code == 429 and told:
             spent = [window.seconds for what, window in told.items() if window.used > self.items[what].amount]
-            response.headers["Retry-After"] = str(max(spent, default=1))
+            response.headers.setdefault("Retry-After", str(max(spent, default=1)))
         return response
 
 

@@ -36,15 +36,6 @@ _NOW = text(f"""
 """)
 
 
-_LOOKED_THROUGH = 20_000
-_ABOUT = text(f"""
-    SELECT name, data, created_at FROM (
-        SELECT * FROM webhook_events ORDER BY id DESC LIMIT {_LOOKED_THROUGH}
-    ) AS latest
-    WHERE data::text LIKE :holds AND data ->> 'id' = :id ORDER BY id DESC LIMIT 50
-""")
-
-
 def last_day(now: datetime | None = None) -> list[dict[str, Any]]:
     """Return the last 24 hours, the present one last.
 
@@ -64,12 +55,6 @@ def last_day(now: datetime | None = None) -> list[dict[str, Any]]:
 def figures() -> dict[str, int]:
     """Return how many deliveries wait (10,001 for more), and how many webhooks there are, active, and in trouble."""
     return dict(db.session.execute(_NOW).mappings().one())
-
-
-def about(record_id: uuid.UUID) -> list[Any]:
-    """Return what the latest 20,000 events tell of a record: rows of {name, data, created_at}, the latest first."""
-    rows = db.session.execute(_ABOUT, {"holds": f"%{record_id}%", "id": str(record_id)})
-    return list(rows.mappings())
 
 
 def _read(copy: Copy) -> Any:

@@ -29,7 +29,6 @@ _WRITTEN = (*_TEXTS, "events", "is_active", "retry_count", "durable", "timeout_s
 
 last_day = activity.last_day  # this and the next two for who looks at all webhooks at once
 figures = activity.figures
-about = activity.about
 
 _of_thread = threading.local()
 _names = Names()

@@ -1,5 +1,6 @@
 """Keys, and the application as it is in production."""
 
+import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -12,12 +13,17 @@ from catalog.access import SCOPES
 from catalog.app import create_app
 from catalog.auth import service
 from catalog.extensions import db
+from catalog.users import service as users
 
 PRODUCTION = {
     "CATALOG_ENV": "production",
     "SECRET_KEY": "of tests, which nobody else knows",
     "ENCRYPTION_KEYS": "QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUE=",
 }
+COOKIE = "__Host-catalog_session"
+HTML = {"Accept": "text/html,application/xhtml+xml"}
+PASSWORD = "correct horse battery staple"
+OVERVIEW = "/console/overview"
 NextKey = Callable[..., str]
 
 
@@ -64,3 +70,36 @@ def key_id(key: str) -> str:
 def ago(**span: float) -> datetime:
     """Return a time that has passed."""
     return datetime.now(UTC) - timedelta(**span)
+
+
+@pytest.fixture
+def ada(production):
+    """A user called Ada, who may do everything."""
+    with production.app_context():
+        return users.create({"name": "Ada", "password": PASSWORD, "scopes": ["admin"]}).id
+
+
+class Browser:
+    """A client that loads the sign-in page and sends its forms."""
+
+    def __init__(self, production):
+        self.client = production.test_client()
+
+    def sign_in(self, next="", headers=None, address="127.0.0.1", **given):
+        page = self.client.get(f"/console/sign-in?next={next}", headers=HTML)
+        token = re.search(r'name="csrf_token" value="([^"]+)"', page.text)[1]
+        form = {"csrf_token": token, "next": next, **given}
+        around = {"REMOTE_ADDR": address}
+        return self.client.post("/console/sign-in", data=form, headers={**HTML, **(headers or {})}, environ_base=around)
+
+    def cookie(self):
+        found = self.client.get_cookie(COOKIE)
+        return found and found.value
+
+    def status(self, path=OVERVIEW, **around):
+        return self.client.get(path, headers=HTML, environ_base=around).status_code
+
+
+@pytest.fixture
+def browser(production):
+    return Browser(production)

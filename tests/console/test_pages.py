@@ -10,7 +10,20 @@ import catalog
 
 HTML = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
 TOKEN = "a-token-of-the-page"
-SECTIONS = ["overview", "products", "imports", "webhooks", "orders", "tasks", "jobs", "api"]
+SECTIONS = [
+    "overview",
+    "products",
+    "imports",
+    "webhooks",
+    "orders",
+    "tasks",
+    "jobs",
+    "api",
+    "keys",
+    "users",
+    "audit",
+    "account",
+]
 
 
 def post(client, path, headers=None, json=None):

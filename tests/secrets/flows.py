@@ -103,6 +103,29 @@ class Flows:
             self.call("GET", f"/api/v1/products?api_key={key}")
         self.call("DELETE", path).raise_for_status()
 
+    def sign_ins(self) -> None:
+        """By a password, with it in every wrong field, changed, and signed out."""
+        password, session = self.known.text("password"), requests.Session()
+        flask = ("--app", "wsgi", "users")
+        made = self.service.command(*flask, "create", "ada", "--scope", "admin", module="flask", typed=f"{password}\n")
+        assert made.returncode == 0, made
+        shown = session.get(f"{self.service.url}/console/sign-in", timeout=30).text
+        token = shown.partition('name="csrf_token" value="')[2][:43]
+        key = f"cat_live_{self.known.word}_{password}"
+        tried = [{"name": "ada", "password": f"{password}x"}, {"name": password, "password": "ada"}, {"key": key}]
+        for form in (*tried, {"name": "ada", "password": password}):
+            sent = {"data": {"csrf_token": token, **form}, "cookies": session.cookies, "allow_redirects": False}
+            is_echoed = form.get("name") == password  # to who typed it, as the name
+            answer = self.call("POST", "/console/sign-in", shown_once=is_echoed or form not in tried, **sent)
+            assert answer.status_code == (303 if form not in tried else 401)
+        self.known.add(answer.cookies["catalog_session"])
+        for path in ("overview", "account", "users", "users/sessions", "audit"):
+            self.call("GET", f"/console/{path}", cookies=answer.cookies)
+        changed = self.service.command(*flask, "password", "ada", module="flask", typed=f"{password} anew\n")
+        assert changed.returncode == 0
+        self.call("GET", "/api/v1/users")
+        self.call("GET", "/api/v1/audit")
+
     def refusals(self) -> None:
         """Secrets in the wrong place, of the wrong type, in requests that are refused."""
         text = self.known.text("refused")

@@ -68,14 +68,18 @@ class Guarded(Service):
                     break
             client.close()
 
-    def command(self, *verb: str, module: str = "catalog.cli", **settings: str) -> subprocess.CompletedProcess[bytes]:
-        """Run a command to its end and keep what it prints.
+    def command(
+        self, *verb: str, module: str = "catalog.cli", typed: str = "", **settings: str
+    ) -> subprocess.CompletedProcess[bytes]:
+        """Run a command to its end, with what is typed into it, and keep what it prints.
 
         In a folder of its own: in the service's, `manage.py` would take the servers for left behind, and stop them.
         """
         environment = {**self.environment, "DATA_DIR": str(self.folder / "commands"), **settings}
         command = [sys.executable, "-m", module, *verb]
-        ended = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, check=False, timeout=120)
+        ended = subprocess.run(
+            command, cwd=ROOT, env=environment, input=typed.encode(), capture_output=True, check=False, timeout=120
+        )
         self.said.append((f"output of {' '.join(verb)}", ended.stdout + ended.stderr))
         return ended
 

@@ -21,6 +21,7 @@ def test_no_secret_is_left_in_logs_tables_redis_answers_exports_metrics_or_files
         flows = Flows(service, known, echo, receiver)
         flows.webhooks()
         flows.api_keys()
+        flows.sign_ins()
         flows.refusals()
         flows.everything_else()
         flows.broken_requests()
@@ -48,6 +49,7 @@ def _check_that_much_was_searched(places: list[canaries.Place]) -> None:
         ),
         *("file redis-queue/", "answer 200 to GET /metrics", "answer 503"),
         *("answer 200 to GET /api/v1/products/export", "output of keys rotate-encryption", "output of worker default"),
+        *("table users", "table sessions", "table audit_parts.rest", "answer 401 to POST /console/sign-in"),
     ):
         assert wanted in searched, wanted
     logged = b"".join(content for name, content in places if name.endswith(".log"))

@@ -42,9 +42,12 @@ htmx.defineExtension("typed-json", {
   },
 });
 
-// A blank filter is none.
+// A blank filter is none, and a local time is sent as the one that it is everywhere.
 document.addEventListener("htmx:configRequest", (event) => {
   if (event.detail.verb !== "get") return;
+  for (const field of all("[data-kind=moment]", event.detail.elt)) {
+    if (field.value) event.detail.formData.set(field.name, typed.moment(field.value));
+  }
   for (const [name, value] of [...event.detail.formData.entries()]) {
     if (value === "") event.detail.formData.delete(name);
   }
@@ -109,14 +112,23 @@ document.addEventListener("htmx:sendError", () => notice("The service does not a
 
 // Requests of our own: JSON in, JSON or HTML out; a problem is thrown.
 async function send(method, address, body, headers = {}) {
-  const options = { method, headers: { "X-CSRF-Token": csrfToken(), Accept: "application/json", ...headers } };
+  const ours = { "X-CSRF-Token": csrfToken(), "HX-Current-URL": location.href, Accept: "application/json" };
+  const options = { method, headers: { ...ours, ...headers } };
   if (body !== undefined) {
     options.body = JSON.stringify(body);
     options.headers["Content-Type"] = "application/json";
   }
   const answer = await fetch(address, options);
   if (answer.ok) return answer;
+  if (answer.status === 401 && answer.headers.has("HX-Redirect")) location.assign(answer.headers.get("HX-Redirect"));
   throw await answer.json().catch(() => ({ detail: `The service answered ${answer.status}.` }));
+}
+
+// A stream that was refused says not why; a page that asks anew is told, and sent to the sign-in page if need be.
+function askWhy(events) {
+  events.addEventListener("error", () => {
+    if (events.readyState === EventSource.CLOSED) send("GET", location.href, undefined, { "HX-Request": "true" }).catch(() => {});
+  });
 }
 
 // --- Questions before what cannot be undone; a dialog's button is gone with the first click.

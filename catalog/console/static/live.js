@@ -4,6 +4,7 @@
   const live = find("[data-live]");
   const stale = find("[data-stale]", live);
   const events = new EventSource(live.dataset.live);
+  askWhy(events);
   for (const name of ["figures", "charts"]) {
     events.addEventListener(name, (event) => {
       stale.hidden = true;

@@ -29,6 +29,7 @@
   }
 
   const events = new EventSource(shown.dataset.import);
+  askWhy(events);
   events.addEventListener("progress", show);
   events.addEventListener("end", () => {
     events.close();

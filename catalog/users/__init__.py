@@ -1,0 +1,1 @@
+"""Users: people who sign in to the console with a name and a password."""
