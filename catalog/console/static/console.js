@@ -42,11 +42,13 @@ htmx.defineExtension("typed-json", {
   },
 });
 
-// A blank filter is none.
+// A blank filter is none; a time is told with its zone.
 document.addEventListener("htmx:configRequest", (event) => {
   if (event.detail.verb !== "get") return;
   for (const [name, value] of [...event.detail.formData.entries()]) {
+    const field = find(`[name="${CSS.escape(name)}"]`, event.detail.elt);
     if (value === "") event.detail.formData.delete(name);
+    else if (field && field.dataset.kind === "moment") event.detail.formData.set(name, typed.moment(value));
   }
 });
 
@@ -103,6 +105,7 @@ document.addEventListener("htmx:responseError", (event) => {
 document.addEventListener("htmx:afterRequest", (event) => {
   if (!event.detail.successful) return;
   if (event.detail.elt.matches("[data-reload]")) location.reload();
+  if (event.detail.elt.matches("[data-once]")) event.detail.elt.remove();
   if (event.detail.elt.matches("[data-closes]")) event.detail.elt.closest("dialog")?.close();
 });
 document.addEventListener("htmx:sendError", () => notice("The service does not answer. Nothing was changed, as far as we know.", "bad"));
@@ -179,6 +182,7 @@ document.addEventListener("toggle", (event) => {
 document.addEventListener("htmx:load", (event) => {
   showTimes(event.target);
   for (const input of all("input[data-moment]", event.target)) {
+    if (!input.dataset.moment) continue;
     const at = new Date(input.dataset.moment);
     input.value = new Date(at - at.getTimezoneOffset() * 60000).toISOString().slice(0, 16);
   }

@@ -3,9 +3,16 @@
 import csv
 import json
 import re
+import threading
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import urlsplit
 
+import pytest
 import requests
 from playwright.sync_api import expect
+
+from tests.processes import wait_for
 
 
 def make(address, *products):
@@ -152,3 +159,30 @@ def test_a_deletion_that_is_clicked_twice_is_asked_for_once(emptied, visit, whol
     page.get_by_text("1 products deleted.").wait_for()
     assert len(asked) == 1
     assert rows("SELECT count(*) FROM products") == [(1,)]
+
+
+@pytest.fixture
+def picture(tmp_path):
+    """The address of a picture on another host."""
+    (tmp_path / "lamp.svg").write_text('<svg xmlns="http://www.w3.org/2000/svg" width="40" height="40"><rect/></svg>')
+    handler = partial(SimpleHTTPRequestHandler, directory=str(tmp_path))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://localhost:{server.server_port}/lamp.svg"
+        server.shutdown()
+
+
+def test_a_picture_is_asked_of_its_host_only_when_somebody_wants_to_see_it(
+    emptied, visit, whole_service, rows, picture
+):
+    make(whole_service, {"image": picture})
+    page = visit.page
+    page.goto(f"/console/products/{rows('SELECT id FROM products')[0][0]}")
+    page.get_by_text("created", exact=True).wait_for()
+    assert visit.asked() == {urlsplit(whole_service).netloc}
+    page.get_by_role("link", name="Show it here").click()
+    shown = page.get_by_role("img", name="Lamp 0")
+    shown.wait_for()
+    wait_for(lambda: shown.evaluate("image => image.naturalWidth") == 40)
+    assert visit.asked() == {urlsplit(whole_service).netloc, urlsplit(picture).netloc}
+    assert visit.complaints == []

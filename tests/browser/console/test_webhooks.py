@@ -90,20 +90,60 @@ def test_a_webhook_that_fails_shows_why_and_is_replayed_when_it_is_mended(
     page.get_by_role("region", name="Attempt 1").get_by_text("no room").wait_for()
     page.get_by_role("region", name="Attempt 1").get_by_text("status 500").first.wait_for()
     page.get_by_role("region", name="Attempt 1").get_by_text('"name": "Lamp"').wait_for()
+    page.get_by_role("img", name="Its life: queued, attempt 1 500").wait_for()
     looks.at("webhook", ".attempt")
     receiver.behave = answer(200, b"ok")
     page.get_by_role("button", name="Again", exact=True).first.click()
     page.get_by_text("It is sent again now.").wait_for()
     wait_for(lambda: rows("SELECT count(*) FROM webhook_deliveries WHERE status = 'delivered'") == [(1,)])
-    page.get_by_text("Send past events again").click()
-    page.get_by_role("button", name="Send again").click()
-    page.get_by_role("button", name="Yes").click()
-    page.get_by_text("2 deliveries are queued again.").wait_for(timeout=20_000)
-    wait_for(lambda: rows("SELECT count(*) FROM webhook_deliveries WHERE status = 'delivered'") == [(3,)])
     page.get_by_label("State", exact=True).select_option("failed")
+    expect(page.locator("#deliveries tbody th")).to_have_count(2)
+    page.get_by_role("button", name="Send these again").click()
+    page.get_by_text("Send 2 events of any kind that failed to").wait_for()
+    looks.at("webhook-replay", "#replayed")
+    page.get_by_role("button", name="Send again", exact=True).click()
+    page.get_by_text("2 deliveries are queued again.").wait_for(timeout=20_000)
+    expect(page.get_by_role("button", name="Send again", exact=True)).to_have_count(0)
+    page.get_by_role("button", name="Close").click()
+    wait_for(lambda: rows("SELECT count(*) FROM webhook_deliveries WHERE status = 'delivered'") == [(3,)])
+    page.get_by_role("button", name="Look again").click()
     page.get_by_text("No delivery here").wait_for()
     page.get_by_label("State", exact=True).select_option("delivered")
     expect(page.locator("#deliveries tbody th")).to_have_count(3)
+    assert visit.complaints == []
+
+
+def test_the_deliveries_of_all_webhooks_are_filtered_by_webhook_state_event_and_time(
+    visit, rows, emptied, whole_service, receiver, looks
+):
+    with Receiver() as other:
+        other.behave = answer(500, b"no room")
+        make_webhook(whole_service, receiver.url)
+        make_webhook(whole_service, other.url)
+        for _ in range(2):
+            make_product(whole_service)
+        wait_for(lambda: rows("SELECT count(*) FROM webhook_deliveries WHERE status <> 'pending'") == [(4,)])
+    page, shown = visit.page, visit.page.locator("#deliveries tbody th")
+    page.goto("/console/webhooks")
+    page.get_by_role("link", name="All deliveries").click()
+    expect(shown).to_have_count(4)
+    looks.at("deliveries", "#deliveries table")
+    page.get_by_label("Webhook", exact=True).select_option(label=other.url)
+    expect(shown).to_have_count(2)
+    page.get_by_label("State", exact=True).select_option("failed")
+    page.get_by_label("Event", exact=True).select_option("product.created")
+    expect(shown).to_have_count(2)
+    page.wait_for_url(re.compile("event=product.created"))
+    page.get_by_label("Until").fill("2020-01-01T00:00")
+    page.get_by_text("No delivery here").wait_for()
+    page.get_by_label("Until").fill("")
+    page.get_by_label("Since").fill("2020-01-01T00:00")
+    expect(shown).to_have_count(2)
+    page.reload()
+    expect(shown).to_have_count(2)
+    assert page.get_by_label("Since").input_value() == "2020-01-01T00:00"
+    page.get_by_role("button", name="Send these again").click()
+    page.get_by_text("Send 2 product.created that failed to").wait_for()
     assert visit.complaints == []
 
 
