@@ -2,6 +2,10 @@
 
 import uuid
 
+from sqlalchemy import select
+
+from catalog.audit.models import AuditEntry
+from catalog.extensions import db
 from catalog.products import export, selection, service
 from catalog.webhooks import service as webhooks
 from tests.factories import make_product
@@ -20,6 +24,12 @@ def test_chosen_products_are_deleted_and_told_of(context):
     assert service.stats()["total"] == 1
     assert service.get(other.id)
     assert [event["name"] for event in webhooks.about(one.id)] == ["product.deleted", "product.created"]
+    assert [entry.action for entry in audited(two.id)] == ["create", "delete"]
+
+
+def audited(product_id):
+    statement = select(AuditEntry).where(AuditEntry.entity_id == str(product_id)).order_by(AuditEntry.id)
+    return db.session.scalars(statement).all()
 
 
 def test_nothing_chosen_that_is_there_changes_nothing(context):

@@ -95,7 +95,9 @@ const problemOf = (xhr) => {
 document.addEventListener("htmx:beforeRequest", (event) => {
   const form = event.target.closest("form");
   if (form) clearErrors(form);
+  event.detail.target.setAttribute("aria-busy", "true");
 });
+document.addEventListener("htmx:afterRequest", (event) => event.detail.target.removeAttribute("aria-busy"));
 document.addEventListener("htmx:responseError", (event) => {
   const scope = event.detail.elt.closest("form, [data-errors]");
   const conflict = scope && find("[data-conflict]", scope);
@@ -189,3 +191,4 @@ document.addEventListener("htmx:load", (event) => {
   all("details[data-keep]", event.target).forEach((each) => (each.open = each.open || opened.has(each.dataset.keep)));
 });
 showTimes();
+find("[aria-current=page]")?.scrollIntoView({ block: "nearest", inline: "center" }); // the menu of a phone is a strip

@@ -112,6 +112,7 @@ def test_rejected_rows_are_corrected_in_place_and_imported_again(visit, rows, fi
     choose(page, files("dirty.csv", "sku,name,price\nD-1,Lamp,cheap\nD-2,Desk,5\nD-3,,7\n"))
     page.get_by_role("button", name="Import", exact=True).click()
     ended(page)
+    looks.at("import", "#import")
     page.get_by_role("link", name="Correct 2 rejected rows").click()
     looks.at("import-rejected", "#corrections")
     page.get_by_label("price, line 2").fill("9.50")
@@ -184,7 +185,6 @@ def halfway(visit, emptied, files):
     page.route(re.compile(r"offset=[1-9]"), lambda route: None)
     choose(page, path)
     page.locator("#uploads").get_by_text(re.compile("^4[0-9] %$")).wait_for(timeout=30_000)
-    page.unroute_all(behavior="ignoreErrors")
     return path
 
 
@@ -197,10 +197,13 @@ def offsets(page):
 
 def test_an_upload_goes_on_by_itself_after_its_page_was_loaded_again(visit, halfway):
     page, seen = visit.page, offsets(visit.page)
+    page.unroute_all(behavior="ignoreErrors")
     page.reload()
     page.wait_for_url(re.compile("/drafts/"), timeout=60_000)
-    page.get_by_text(f"{halfway.stat().st_size:,} bytes").wait_for()
-    assert seen == [PIECE, 2 * PIECE]
+    size = halfway.stat().st_size
+    page.get_by_text(f"{size:,} bytes").wait_for()
+    assert seen[0] >= PIECE  # also of the piece that was on its way the beginning is kept
+    assert seen == list(range(seen[0], size, PIECE))
     page.goto("/console/imports")
     page.get_by_role("region", name="Files that wait").get_by_text("huge.csv").wait_for()
     expect(page.locator("#uploads li")).to_have_count(0)
@@ -221,8 +224,9 @@ def test_what_the_browser_has_forgotten_is_shown_and_goes_on_with_the_same_file_
     page = visit.page
     page.evaluate(FORGET)
     page.reload()
-    page.get_by_role("region", name="Files that wait").get_by_text("40 % of").wait_for()
+    page.get_by_role("region", name="Files that wait").get_by_text(re.compile("4[0-9] % of")).wait_for()
     looks.at("imports-broken-off", "#drop")
+    page.unroute_all(behavior="ignoreErrors")
     seen = offsets(page)
     page.set_input_files("#files", str(halfway))
     page.wait_for_url(re.compile("/drafts/"), timeout=60_000)

@@ -4,9 +4,11 @@ import csv
 import json
 import re
 import threading
+from datetime import UTC
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 import pytest
 import requests
@@ -96,6 +98,7 @@ def test_a_product_is_created_looked_at_and_deleted(emptied, visit, rows, looks)
     dialog.get_by_role("button", name="Create").click()
     dialog.get_by_text("Must not be blank.").or_(dialog.get_by_text("Shorter than")).first.wait_for()
     visit.complaints.clear()
+    looks.at("product-new", "dialog[open]")
     dialog.get_by_label("Name").fill("Desk lamp")
     dialog.get_by_label("Price").fill("39.90")
     dialog.get_by_label("Address of its picture").fill("https://img.example.com/lamp.jpg")
@@ -146,6 +149,19 @@ def test_products_are_chosen_on_many_pages_and_changed_exported_and_deleted_toge
     assert rows("SELECT count(*) FROM webhook_events WHERE name = 'product.deleted'") == [(21,)]
     assert json.loads(page.evaluate("sessionStorage.getItem('products')")) == []
     assert visit.complaints == []
+
+
+def test_times_are_those_of_the_place_with_the_exact_one_on_hover(emptied, browser, whole_service, rows):
+    make(whole_service, {})
+    context = browser.new_context(base_url=whole_service, timezone_id="Asia/Tokyo", locale="en-GB")
+    page = context.new_page()
+    page.goto("/console/products")
+    shown = page.locator("#products time")
+    expect(shown).to_have_text(re.compile("now|seconds? ago|minutes? ago"))
+    created = rows("SELECT created_at FROM products")[0][0].astimezone(ZoneInfo("Asia/Tokyo"))
+    assert created.strftime("%H:%M:%S") in shown.get_attribute("title")
+    assert created.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S") in shown.get_attribute("title")
+    context.close()
 
 
 def test_a_deletion_that_is_clicked_twice_is_asked_for_once(emptied, visit, whole_service, rows):
