@@ -73,6 +73,9 @@ def test_a_foreign_file_is_mapped_with_suggestions_and_transforms_seen_before_an
         ("A-1", "Dösk Lamp", "1299.50"),
         ("A-2", "Chair", "80.00"),
     ]
+    choose(page, files("again.csv", SEMICOLONS))
+    page.get_by_label("Kept mapping").select_option(label="supplier-7")
+    page.locator("ins", has_text="1299.50").wait_for()
     page.goto("/console/imports")
     page.get_by_text("Kept mappings (1)").click()
     page.get_by_role("list", name="Kept mappings").get_by_text("Preis → price | parse_number:de").wait_for()
@@ -113,6 +116,12 @@ def test_rejected_rows_are_corrected_in_place_and_imported_again(visit, rows, fi
     page.get_by_role("button", name="Import", exact=True).click()
     ended(page)
     looks.at("import", "#import")
+    with page.expect_download() as download:
+        page.get_by_role("link", name="As a file").click()
+    assert download.value.path().read_text().splitlines()[:2] == [
+        "_line,_field,_error,sku,name,price",
+        "2,price,Not a valid number.,D-1,Lamp,cheap",
+    ]
     page.get_by_role("link", name="Correct 2 rejected rows").click()
     looks.at("import-rejected", "#corrections")
     page.get_by_label("price, line 2").fill("9.50")
@@ -169,6 +178,22 @@ def test_many_files_come_in_together_wait_after_a_reload_and_are_imported_togeth
         page.get_by_role("button", name="Put away").first.click()
         page.get_by_role("button", name="Yes").click()
         expect(page.get_by_role("button", name="Put away")).to_have_count(left)
+
+
+DROPPED = """() => {
+  const transfer = new DataTransfer();
+  transfer.items.add(new File(["sku,name\\nD-1,Lamp\\n"], "dropped.csv"));
+  return transfer;
+}"""
+
+
+def test_a_file_that_is_dropped_on_the_page_is_taken_in(visit, emptied):
+    page = visit.page
+    page.goto("/console/imports")
+    page.dispatch_event("#drop", "drop", {"dataTransfer": page.evaluate_handle(DROPPED)})
+    page.get_by_role("heading", name="dropped.csv").wait_for()
+    page.get_by_text("can be imported").wait_for()
+    assert visit.complaints == []
 
 
 PIECE = 8 << 20

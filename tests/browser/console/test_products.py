@@ -51,6 +51,12 @@ def test_search_filters_and_paging_keep_their_place_in_the_address(emptied, visi
     page.get_by_label("Category").fill("Light")
     page.get_by_label("Category").press("Enter")
     page.get_by_text("30 products").wait_for()
+    page.get_by_role("link", name="SKU", exact=True).click()
+    expect(page.get_by_role("columnheader", name="SKU")).to_have_attribute("aria-sort", "ascending")
+    page.get_by_label("Active or not").select_option("false")
+    page.get_by_text("No product matches").wait_for()
+    page.get_by_label("Active or not").select_option("true")
+    page.get_by_text("30 products").wait_for()
     page.get_by_label("Search").fill("nothing like it")
     page.get_by_text("No product matches").wait_for()
     assert visit.complaints == []
@@ -133,6 +139,8 @@ def test_products_are_chosen_on_many_pages_and_changed_exported_and_deleted_toge
     page.get_by_role("button", name="Yes").click()
     page.get_by_text("21 of 21 products changed.").wait_for()
     assert rows("SELECT count(*) FROM products WHERE NOT active") == [(21,)]
+    page.get_by_role("region", name="Selected products").get_by_role("button", name="Activate", exact=True).click()
+    wait_for(lambda: rows("SELECT count(*) FROM products WHERE active") == [(45,)])
     with page.expect_download() as download:
         page.get_by_role("region", name="Selected products").get_by_role("button", name="Export").click()
     download.value.save_as(tmp_path / "chosen.csv")

@@ -71,6 +71,10 @@ def test_the_snippet_of_the_page_knows_what_is_ours(visit, emptied, whole_servic
     exec(visit.page.locator("#snippet").inner_text(), known)
     assert known["is_ours"](secret, sent.headers, sent.body)
     assert not known["is_ours"](secret, sent.headers, sent.body + b" ")
+    visit.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    visit.page.get_by_role("button", name="Copy").click()
+    visit.page.get_by_text("Copied.").wait_for()
+    assert "def is_ours" in visit.page.evaluate("navigator.clipboard.readText()")
 
 
 def test_a_webhook_that_fails_shows_why_and_is_replayed_when_it_is_mended(
