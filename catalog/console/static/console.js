@@ -191,4 +191,8 @@ document.addEventListener("htmx:load", (event) => {
   all("details[data-keep]", event.target).forEach((each) => (each.open = each.open || opened.has(each.dataset.keep)));
 });
 showTimes();
-find("[aria-current=page]")?.scrollIntoView({ block: "nearest", inline: "center" }); // the menu of a phone is a strip
+
+// The menu of a phone is a strip: its present section is in view.
+const showSection = () => find("[aria-current=page]")?.scrollIntoView({ block: "nearest", inline: "center" });
+addEventListener("resize", showSection);
+showSection();
