@@ -55,6 +55,7 @@ def sweeps() -> list[Sweep]:
         Sweep("catalog.imports.service.sweep", 5),
         Sweep("catalog.imports.service.prune", 3600),
         Sweep("catalog.imports.drafts.prune", 3600),
+        Sweep("catalog.imports.arrivals.prune", 3600),
         Sweep("catalog.jobs.service.prune", 3600),
         Sweep("catalog.orders.service.sweep", 2),
         Sweep("catalog.webhooks.upkeep.sweep", 5),

@@ -155,12 +155,14 @@ def _pass() -> None:
 
 def again() -> Callable[[], bool]:
     """Return what tells whether the current request would be let in once more, for answers that go on for long."""
-    gate, environ, token, endpoint = of(current_app), request.environ, session_token(), request.endpoint
-    scope = access.needed(current_app, endpoint or "", request.method) or PUBLIC
+    app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
+    gate, environ, token = of(app), request.environ, session_token()
+    scope = access.needed(app, request.endpoint or "", request.method) or PUBLIC
 
     def is_let_in() -> bool:
         try:
-            return scope is PUBLIC or gate.who(environ, token, is_used=False).may(scope)
+            with app.app_context():  # the answer goes on outside of that of its request
+                return scope is PUBLIC or gate.who(environ, token, is_used=False).may(scope)
         except (Unauthorized, Forbidden):
             return False
 

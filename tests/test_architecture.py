@@ -16,7 +16,7 @@ FACES = {"shop": "products"}  # another face of a feature, which shares its shap
 SHARED_WITH_FACES = {"models", "schemas", "reads"}
 # The console is a face of every feature: it takes what their own routes take, and what is made for people alone.
 CONSOLE = "console"
-SHARED_WITH_THE_CONSOLE = {"export", "history", "mappings", "replay", "selection", "upload", "events"} | {
+SHARED_WITH_THE_CONSOLE = {"export", "history", "mappings", "replay", "selection", "events", "arrivals"} | {
     *("schemas", "answers", "mapping_schemas", "history_schemas"),
     *("corrections", "deadletters", "drafts", "dry_run"),
 }

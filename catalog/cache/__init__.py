@@ -5,7 +5,7 @@
     invalidate("product:*")                           for all copies of a namespace at once
     with invalidating(raw_connection, ["product:*"]): raw_connection.commit()
 
-docs/adr/0004-cache.md states the promise and the races behind each of these.
+docs/adr/0005-cache.md states the promise and the races behind each of these.
 """
 
 import functools
@@ -22,6 +22,7 @@ from catalog.cache import protocol
 from catalog.cache.client import Client, Unreachable
 from catalog.cache.reads import BYPASS, HIT, MISS, Copy, Found, Reader
 from catalog.cache.repair import repair
+from catalog.cache.state import State, state
 from catalog.cache.trust import Trust
 from catalog.cache.writes import Invalidation, Writer
 from catalog.database import after_commit, before_commit, in_transaction, transaction_notes
@@ -35,6 +36,7 @@ __all__ = [
     "Cache",
     "Copy",
     "Reader",
+    "State",
     "Unreachable",
     "cached",
     "current",
@@ -42,6 +44,7 @@ __all__ = [
     "invalidate",
     "invalidating",
     "of",
+    "present_state",
     "register",
     "sweep",
 ]
@@ -60,7 +63,7 @@ class Cache:
         settings = app.config
         keys = protocol.Keys(settings["CACHE_PREFIX"])
         client = Client(settings["CACHE_REDIS_URL"]) if settings["CACHE_ENABLED"] else None
-        self.client = client
+        self.client, self.keys = client, keys
         with app.app_context():
             self.engine = db.engine
         self.ttl = settings["CACHE_TTL_SECONDS"]
@@ -162,3 +165,9 @@ def sweep() -> int:
     """Make up for invalidations that were lost or left behind; the clock calls it. Returns how many."""
     cache = current()
     return repair(cache.writer, cache.engine) if cache.reader else 0
+
+
+def present_state() -> State:
+    """Return how old the cache may be at this moment."""
+    cache = current()
+    return state(cache.client, cache.keys, cache.engine)

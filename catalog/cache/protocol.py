@@ -1,4 +1,4 @@
-"""What lies in Redis, and the scripts that change it. docs/adr/0004-cache.md says why it is safe.
+"""What lies in Redis, and the scripts that change it. docs/adr/0005-cache.md says why it is safe.
 
     <prefix>:c:<name>     an entry: a copy (V…), a loader's lease (L…) or a writer's fence (F…)
     <prefix>:n:<space>    a namespace's generation (G…) or a writer's fence (F…)

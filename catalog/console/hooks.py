@@ -1,12 +1,16 @@
 """Webhooks as the console shows them: with their last day as a row of bars, and with a secret from the start."""
 
 import uuid
+from datetime import UTC, datetime
 from typing import Any
 
+from catalog.console import lives
 from catalog.database import transaction
+from catalog.webhooks import history, replay
 from catalog.webhooks import service as webhooks
 
 BAR = 20.0  # the height of a full bar
+_FILTERS = ("status", "event", "since", "until")
 
 
 def page(limit: int, offset: int) -> dict[str, Any]:
@@ -29,6 +33,34 @@ def create(fields: dict[str, Any]) -> dict[str, Any]:
         webhook = webhooks.create(fields)
         secret = None if fields.get("secret") else webhooks.rotate_secret(webhook.id)["secret"]
         return {"webhook": webhook, "secret": secret}
+
+
+def every() -> list[Any]:
+    """Return the webhooks that a list of deliveries can be narrowed to."""
+    items: list[Any] = webhooks.page(1_000, 0)["items"]
+    return items
+
+
+def attempts(delivery_id: uuid.UUID) -> dict[str, Any]:
+    """Return a delivery's attempts, the latest first, and its life: {"page", "webhook", "life"}. Raises NotFound."""
+    delivery = history.delivery(delivery_id)
+    page = history.logs(delivery.webhook_id, {"delivery_id": delivery_id, "limit": 100})
+    life = lives.of(delivery, page["items"], datetime.now(UTC))
+    return {"page": page, "webhook": webhooks.get(delivery.webhook_id), "life": life}
+
+
+def replay_of(webhook_id: uuid.UUID, query: dict[str, Any]) -> dict[str, Any]:
+    """Return what a replay of a filtered list would send: {"webhook", "filters", "waiting", "number", "more"}.
+
+    `waiting` is for deliveries that wait and are sent anyway; `more` tells that there are more than `number`.
+    Raises NotFound.
+    """
+    filters = {name: query[name] for name in _FILTERS if name in query}
+    waiting = filters.get("status") == "pending"
+    number = 0 if waiting else replay.count(webhook_id, filters)
+    most = replay.COUNTED_UP_TO
+    counted = {"number": min(number, most), "more": number > most}
+    return {"webhook": webhooks.get(webhook_id), "filters": filters, "waiting": waiting, **counted}
 
 
 def _health(webhook_id: uuid.UUID, day: list[dict[str, Any]]) -> dict[str, Any]:

@@ -6,10 +6,10 @@ from typing import Any
 from flask import Response, jsonify, request, url_for
 from werkzeug import Response as Answer
 
+from catalog import eventstream
 from catalog.console import pages, schemas
-from catalog.imports import answers, corrections, drafts, dry_run, mapping_schemas, mappings, service
+from catalog.imports import answers, arrivals, corrections, drafts, dry_run, mapping_schemas, mappings, service
 from catalog.imports.schemas import ENCODINGS, UploadOptionsSchema
-from catalog.imports.upload import received
 from catalog.transforms import service as transforms
 
 blueprint = pages.blueprint("imports", __name__)
@@ -23,17 +23,42 @@ def index(query: dict[str, Any]) -> Response:
 
 
 def _lists(query: dict[str, Any]) -> dict[str, Any]:
-    return {"drafts": drafts.listing(), "history": service.history(**query)}
+    waiting = {"arrivals": arrivals.listing(), "drafts": drafts.listing()}
+    return {**waiting, "mappings": mappings.listing()["items"], "history": service.history(**query)}
 
 
-@blueprint.post("/files")
-def take_in() -> Answer:
-    """Keep a dropped file as a draft."""
-    with received(UploadOptionsSchema()) as upload:
-        draft = drafts.keep(upload)
+@blueprint.post("/arrivals")
+@blueprint.arguments(schemas.ArrivalSchema)
+def begin(file: dict[str, Any]) -> Answer:
+    """Begin to take in a dropped file, or go on with it."""
+    return _arrival(arrivals.begin(**file))
+
+
+@blueprint.post("/arrivals/<uuid:arrival_id>")
+@blueprint.arguments(schemas.OffsetSchema, location="query")
+def append(query: dict[str, Any], arrival_id: uuid.UUID) -> Answer:
+    """Take in the next piece of a file."""
+    return _arrival(arrivals.append(arrival_id, query["offset"], request.stream))
+
+
+def _arrival(arrival: arrivals.Arrival) -> Answer:
+    places = {"address": url_for(".append", arrival_id=arrival.id), "whole": url_for(".finish", arrival_id=arrival.id)}
+    return jsonify(received=arrival.received, **places)
+
+
+@blueprint.post("/arrivals/<uuid:arrival_id>/whole")
+def finish(arrival_id: uuid.UUID) -> Answer:
+    """Keep a file that is here as a draft."""
+    draft = arrivals.finish(arrival_id)
     address = url_for(".show_draft", draft_id=draft.id)
-    start = url_for(".start", draft_id=draft.id)
-    return jsonify(id=draft.id, filename=draft.filename, address=address, start=start)
+    return jsonify(filename=draft.filename, address=address, start=url_for(".start", draft_id=draft.id))
+
+
+@blueprint.post("/arrivals/<uuid:arrival_id>/discard")
+def give_up(arrival_id: uuid.UUID) -> Answer:
+    """Put away what has come of a file."""
+    arrivals.discard(arrival_id)
+    return Response(headers={"HX-Redirect": url_for(".index")})
 
 
 @blueprint.get("/drafts/<uuid:draft_id>")
@@ -86,6 +111,13 @@ def keep_mapping(body: dict[str, Any]) -> Response:
     return pages.say(Response(status=204), f"The mapping is kept as {kept.name}.")
 
 
+@blueprint.post("/mappings/<string:name>/delete")
+def forget_mapping(name: str) -> Answer:
+    """Forget a kept mapping."""
+    mappings.delete(name)
+    return Response(headers={"HX-Redirect": url_for(".index")})
+
+
 @blueprint.get("/<uuid:import_id>")
 def show(import_id: uuid.UUID) -> Response:
     """Show an import: how far it is, or what it did."""
@@ -97,8 +129,7 @@ def show(import_id: uuid.UUID) -> Response:
 @blueprint.get("/<uuid:import_id>/events")
 def watch(import_id: uuid.UUID) -> Response:
     """Tell how far an import is, by server-sent events."""
-    events = service.watch(import_id, request.headers.get("Last-Event-ID"))
-    return Response(events, mimetype="text/event-stream", headers={"Cache-Control": "no-cache"})
+    return eventstream.answer(service.watch(import_id, request.headers.get("Last-Event-ID")))
 
 
 @blueprint.post("/<uuid:import_id>/cancel")

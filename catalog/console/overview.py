@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from catalog import metrics
+from catalog import cache, metrics
 from catalog.cache import cached
 from catalog.errors import Unavailable
 from catalog.health import service as health
@@ -96,7 +96,8 @@ def _rates(hours: Iterable[dict[str, Any] | None]) -> dict[str, Any]:
 def _cache() -> dict[str, Any]:
     reads = metrics.cache_reads_so_far()
     asked = sum(reads.values())
-    return {"reads": asked, "rate": round(100 * reads.get("HIT", 0) / asked, 1) if asked else None}
+    rate = round(100 * reads.get("HIT", 0) / asked, 1) if asked else None
+    return {"reads": asked, "rate": rate, "state": cache.present_state()}
 
 
 def _of(hour: dict[str, Any], name: str) -> Any:

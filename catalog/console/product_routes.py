@@ -8,7 +8,7 @@ from werkzeug import Response as Answer
 
 from catalog.audit import service as audit
 from catalog.audit.schemas import HistoryQuerySchema
-from catalog.console import pages, schemas
+from catalog.console import pages, pictures, schemas
 from catalog.http import wanted_versions
 from catalog.products import export, selection, service
 from catalog.products.schemas import (
@@ -25,7 +25,7 @@ blueprint = pages.blueprint("products", __name__)
 @blueprint.arguments(ProductQuerySchema, location="query")
 def index(query: dict[str, Any]) -> Response:
     """List products."""
-    page, given = service.search(query), request.args.to_dict()
+    page, given = service.glimpse(query), request.args.to_dict()
     return pages.show("products.html", part="_products_list.html", section="products", page=page, given=given)
 
 
@@ -44,9 +44,12 @@ def create(fields: dict[str, Any]) -> Answer:
 
 
 @blueprint.get("/<uuid:product_id>")
-def show(product_id: uuid.UUID) -> Response:
-    """Show a product."""
-    return pages.show("product.html", section="products", product=service.get(product_id))
+@blueprint.arguments(schemas.PictureSchema, location="query")
+def show(query: dict[str, Any], product_id: uuid.UUID) -> Response:
+    """Show a product, with its picture if that is wanted."""
+    product = service.get(product_id)
+    allow = pictures.allowed(product.image, query["picture"])
+    return pages.show("product.html", section="products", product=product, pictured=bool(allow), allow=allow)
 
 
 @blueprint.get("/<uuid:product_id>/history")

@@ -5,6 +5,7 @@ from marshmallow import fields, validate
 
 from catalog.fields import Boolean
 from catalog.sessions.schemas import CredentialsSchema
+from catalog.webhooks.history_schemas import DeliveryQuerySchema
 
 MOST_SELECTED = 1_000
 
@@ -27,6 +28,12 @@ class AfterSchema(ma.Schema):
     """The place in a list that goes by lines."""
 
     after = fields.Integer(load_default=0, validate=validate.Range(0, 2**31 - 1))
+
+
+class PictureSchema(ma.Schema):
+    """Whether a product's picture is to be shown, which lies on another host."""
+
+    picture = fields.Boolean(load_default=False)
 
 
 class SelectionSchema(ma.Schema):
@@ -63,3 +70,23 @@ class SignInSchema(CredentialsSchema, SignOutSchema):
     @ma.post_load
     def _without_token(self, given: dict[str, str], **_: object) -> dict[str, str]:
         return {name: value for name, value in given.items() if name != "csrf_token"}
+
+
+class ArrivalSchema(ma.Schema):
+    """A file that is about to come in, as the browser knows it; `modified` is in milliseconds."""
+
+    filename = fields.String(required=True, validate=validate.Length(1, 255))
+    size = fields.Integer(required=True, strict=True, validate=validate.Range(1, 2**53, error="The file is empty."))
+    modified = fields.Integer(required=True, validate=validate.Range(-(2**53), 2**53))
+
+
+class OffsetSchema(ma.Schema):
+    """Where a piece of a file begins, in bytes."""
+
+    offset = fields.Integer(required=True, validate=validate.Range(0, 2**53))
+
+
+class DeliveriesSchema(DeliveryQuerySchema):
+    """The filters of the deliveries to all webhooks."""
+
+    webhook_id = fields.UUID()

@@ -7,6 +7,7 @@ from flask import Response, request, url_for
 from werkzeug import Response as Answer
 
 from catalog.console import hooks, pages
+from catalog.console import schemas as console_schemas
 from catalog.webhooks import history, history_schemas, replay, schemas, service
 from catalog.webhooks.events import EVENTS, SUBSCRIPTIONS
 
@@ -74,19 +75,35 @@ def rotate(webhook_id: uuid.UUID) -> Response:
     return pages.show("_webhook_secret.html", **service.rotate_secret(webhook_id), new=False, events=EVENTS)
 
 
+@blueprint.get("/deliveries")
+@blueprint.arguments(console_schemas.DeliveriesSchema, location="query")
+def all_deliveries(query: dict[str, Any]) -> Response:
+    """List what was to be told to anybody."""
+    page, given = history.all_deliveries(query), request.args.to_dict()
+    return pages.show(
+        "deliveries.html",
+        part="_deliveries.html",
+        section="webhooks",
+        page=page,
+        given=given,
+        address=".all_deliveries",
+        webhooks=hooks.every(),
+        events=EVENTS,
+    )
+
+
 @blueprint.get("/<uuid:webhook_id>/deliveries")
 @blueprint.arguments(history_schemas.DeliveryQuerySchema, location="query")
 def deliveries(query: dict[str, Any], webhook_id: uuid.UUID) -> Response:
-    """List what was to be told, and how far that is."""
-    page, given = history.deliveries(webhook_id, query), request.args.to_dict()
-    return pages.show("_deliveries.html", page=page, webhook_id=webhook_id, given=given)
+    """List what one webhook was to be told, and how far that is."""
+    page, given = history.deliveries(webhook_id, query), {**request.args.to_dict(), "webhook_id": webhook_id}
+    return pages.show("_deliveries.html", page=page, given=given, address=".deliveries")
 
 
-@blueprint.get("/<uuid:webhook_id>/attempts")
-@blueprint.arguments(history_schemas.LogQuerySchema, location="query")
-def attempts(query: dict[str, Any], webhook_id: uuid.UUID) -> Response:
-    """Show each attempt of a delivery."""
-    return pages.show("_attempts.html", page=history.logs(webhook_id, query), webhook=service.get(webhook_id))
+@blueprint.get("/deliveries/<uuid:delivery_id>/attempts")
+def attempts(delivery_id: uuid.UUID) -> Response:
+    """Show a delivery's life: each attempt."""
+    return pages.show("_attempts.html", **hooks.attempts(delivery_id))
 
 
 @blueprint.post("/deliveries/<uuid:delivery_id>/retry")
@@ -94,6 +111,13 @@ def retry(delivery_id: uuid.UUID) -> Response:
     """Try a delivery again now."""
     delivery = history.retry(delivery_id)
     return pages.show("_delivery.html", delivery=delivery, notice="It is sent again now.")
+
+
+@blueprint.get("/<uuid:webhook_id>/replay")
+@blueprint.arguments(history_schemas.DeliveryQuerySchema, location="query")
+def ask_for_replay(query: dict[str, Any], webhook_id: uuid.UUID) -> Response:
+    """Ask whether what the filters let through is to be sent again."""
+    return pages.show("_replay_ask.html", **hooks.replay_of(webhook_id, query))
 
 
 @blueprint.post("/<uuid:webhook_id>/replay")

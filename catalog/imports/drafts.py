@@ -4,7 +4,6 @@ A draft is a file and, beside it, its name and what was chosen so far, as JSON. 
 """
 
 import json
-import time
 import uuid
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -33,7 +32,7 @@ class Draft:
     @property
     def path(self) -> Path:
         """Where the file lies."""
-        return storage.drafts() / str(self.id)
+        return _folder() / str(self.id)
 
 
 def keep(upload: Upload) -> Draft:
@@ -56,7 +55,7 @@ def get(draft_id: uuid.UUID) -> Draft:
 
 def listing() -> list[Draft]:
     """Return the drafts, the latest first."""
-    notes = sorted(storage.drafts().glob("*.json"), key=lambda path: path.stat().st_mtime, reverse=True)
+    notes = sorted(_folder().glob("*.json"), key=lambda path: path.stat().st_mtime, reverse=True)
     return [get(uuid.UUID(path.stem)) for path in notes]
 
 
@@ -84,17 +83,19 @@ def start(draft_id: uuid.UUID, options: dict[str, Any]) -> Import:
 
 def discard(draft_id: uuid.UUID) -> None:
     """Put a draft away, if it is there."""
-    for path in (_notes(draft_id), storage.drafts() / str(draft_id)):
+    for path in (_notes(draft_id), _folder() / str(draft_id)):
         path.unlink(missing_ok=True)
 
 
 def prune() -> None:
     """Put away the drafts that nobody has imported for a day."""
-    old = time.time() - KEPT_SECONDS
-    for path in storage.drafts().iterdir():
-        if path.stat().st_mtime < old:
-            path.unlink(missing_ok=True)
+    storage.remove_old(_folder(), KEPT_SECONDS)
+
+
+def _folder() -> Path:
+    """Return the folder of files that wait for somebody to say how they are to be imported."""
+    return storage.folder("drafts")
 
 
 def _notes(draft_id: uuid.UUID) -> Path:
-    return storage.drafts() / f"{draft_id}.json"
+    return _folder() / f"{draft_id}.json"

@@ -44,11 +44,16 @@ class BadFile(BadRequest):
     code = "bad_file"
 
 
+def check_name(filename: str) -> None:
+    """Raise UnsupportedMediaType where the name is none of SUFFIXES."""
+    if not filename.lower().endswith(SUFFIXES):
+        raise UnsupportedMediaType(f"{filename!r} is not one of {', '.join(SUFFIXES)}.")
+
+
 def check_kind(path: Path, filename: str) -> None:
     """Raise UnsupportedMediaType where the name is none of SUFFIXES, or the first bytes are not what it says."""
+    check_name(filename)
     name = filename.lower()
-    if not name.endswith(SUFFIXES):
-        raise UnsupportedMediaType(f"{filename!r} is not one of {', '.join(SUFFIXES)}.")
     with path.open("rb") as file:
         head = file.read(16)
     kind = next((kind for magic, kind in _MAGIC.items() if head.startswith(magic)), None)

@@ -5,6 +5,7 @@ from typing import Any
 
 from flask import Response, request, url_for
 
+from catalog import eventstream
 from catalog.http import Blueprint
 from catalog.imports import answers, schemas, service
 from catalog.imports.upload import Upload, receiving
@@ -155,8 +156,7 @@ def watch_import(import_id: uuid.UUID) -> Any:
     A stream lasts a minute at most; browsers then come again by themselves and go on where they were. Where too
     many are open, one event is sent and the client comes again after two seconds.
     """
-    events = service.watch(import_id, request.headers.get("Last-Event-ID"))
-    return Response(events, mimetype="text/event-stream", headers={"Cache-Control": "no-cache"})
+    return eventstream.answer(service.watch(import_id, request.headers.get("Last-Event-ID")))
 
 
 @blueprint.get("/imports/<uuid:import_id>/errors.csv")

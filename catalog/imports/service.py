@@ -11,6 +11,7 @@ from catalog import gate, jobqueue, streams
 from catalog.audit import service as audit
 from catalog.database import transaction
 from catalog.errors import Conflict, NotFound
+from catalog.eventstream import EventStream
 from catalog.extensions import db
 from catalog.imports import (
     activity,
@@ -107,17 +108,16 @@ def status(import_id: uuid.UUID) -> report.Progress:
     return found[import_id]
 
 
-def watch(import_id: uuid.UUID, last_seen: str | None) -> watching.Watch:
+def watch(import_id: uuid.UUID, last_seen: str | None) -> EventStream:
     """Return the events of an import after the one that the client has seen last. Raises NotFound."""
     status(import_id)
     app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
-    is_let_in = gate.again()
 
-    def look() -> report.Progress | None:
+    def look() -> report.Progress:
         with app.app_context():  # its end gives the connection back until the next look
-            return status(import_id) if is_let_in() else None
+            return status(import_id)
 
-    return watching.Watch(look, streams.slots().take(), last_seen)
+    return EventStream(watching.news(look, last_seen), watching.PACE, streams.slots().take(), gate.again())
 
 
 def statuses(import_ids: Collection[uuid.UUID]) -> dict[uuid.UUID, report.Progress]:

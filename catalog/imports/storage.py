@@ -1,4 +1,4 @@
-"""Where uploaded files lie: one file for each import, named by its id, and parts of uploads that go on."""
+"""Where uploaded files lie: one file for each import, named by its id, and what is no import yet."""
 
 import errno
 import os
@@ -45,11 +45,19 @@ def second_name(path: Path) -> Path:
     return part
 
 
-def drafts() -> Path:
-    """Return the folder of files that wait for somebody to say how they are to be imported."""
-    folder = _folder() / "drafts"
-    folder.mkdir(exist_ok=True)
-    return folder
+def folder(name: str) -> Path:
+    """Return a folder of files that are no imports yet."""
+    path = _folder() / name
+    path.mkdir(exist_ok=True)
+    return path
+
+
+def remove_old(path: Path, seconds: float) -> None:
+    """Remove the files of a folder that nobody has touched for so long."""
+    old = time.time() - seconds
+    for file in path.iterdir():
+        if file.stat().st_mtime < old:
+            file.unlink(missing_ok=True)
 
 
 def remove(import_ids: Iterable[uuid.UUID]) -> None:

@@ -51,6 +51,13 @@ def receiving(schema: ma.Schema) -> Callable[[Callable[..., Any]], Callable[[], 
     return decorate
 
 
+def plain_name(filename: str) -> str:
+    """Return the plain name: no folders, no control characters, nothing that the database cannot keep."""
+    name = PurePosixPath(filename.replace("\\", "/")).name
+    printable = "".join(character for character in name if character.isprintable())
+    return printable.encode("utf-8", "replace").decode()[-255:]
+
+
 @contextmanager
 def received(schema: ma.Schema) -> Iterator[Upload]:
     """Receive the request's form field `file` and its options; what is not kept is removed at the end.
@@ -60,7 +67,7 @@ def received(schema: ma.Schema) -> Iterator[Upload]:
     parts: list[IO[bytes]] = []
     try:
         form, files = _parse(parts)
-        filename, path = _filename(_the_file(files)), Path(parts[0].name)
+        filename, path = plain_name(_the_file(files).filename or ""), Path(parts[0].name)
         yield Upload(path, filename, _size(path), _options(schema, form))
     finally:
         for part in parts:
@@ -100,13 +107,6 @@ def _the_file(files: "MultiDict[str, FileStorage]") -> FileStorage:
     if len(found) != 1 or len(files) != 1:
         raise ValidationFailed([field_error("file", "Send one file, in the form field `file`.", "required")])
     return found[0]
-
-
-def _filename(file: FileStorage) -> str:
-    """Return the plain name: no folders, no control characters, nothing that the database cannot keep."""
-    name = PurePosixPath((file.filename or "").replace("\\", "/")).name
-    printable = "".join(character for character in name if character.isprintable())
-    return printable.encode("utf-8", "replace").decode()[-255:]
 
 
 def _size(path: Path) -> int:

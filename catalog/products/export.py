@@ -14,7 +14,7 @@ from sqlalchemy import Connection, literal_column
 from catalog import streams
 from catalog.errors import Unavailable
 from catalog.extensions import db
-from catalog.products import listing
+from catalog.products import listing, searching
 from catalog.products.models import Product
 
 MIMETYPES = {"csv": "text/csv", "jsonl": "application/x-ndjson"}
@@ -76,7 +76,7 @@ def _copying(connection: Connection, query: dict[str, Any], form: str, release: 
     try:
         connection.exec_driver_sql("SET LOCAL statement_timeout = 0")  # it may take as long as the client does
         if "search" in query:
-            listing.keep_to_the_text_index(connection)
+            searching.keep_to_the_text_index(connection)
         return streams.CopyOut(connection, _sql(connection, query, form), release)
     except Exception:
         connection.close()

@@ -7,6 +7,7 @@ from collections.abc import Collection
 from sqlalchemy import delete as deletion
 from sqlalchemy import select
 
+from catalog.audit import service as audit
 from catalog.cache import invalidate
 from catalog.database import transaction
 from catalog.products import bulk, events
@@ -32,9 +33,11 @@ def delete(product_ids: Collection[uuid.UUID]) -> int:
         if not products:
             return 0
         told = [events.deleted(product) for product in products]
+        entries = [audit.Entry("delete", "product", one.id, before=events.written(one)) for one in products]
         gone = [product.id for product in products]
         session.execute(deletion(Product).where(Product.id.in_(gone)))
         invalidate(*(f"product:{one}" for one in gone))
         tasks.let_go_of_products()
+        audit.record_each(entries)
         webhooks.publish_rows(session, "product.deleted", _EACH, {"data": json.dumps(told, default=str)})
         return len(gone)

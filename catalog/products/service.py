@@ -79,6 +79,11 @@ def search(query: dict[str, Any]) -> listing.Page:
     return listing.page(db.session(), query)
 
 
+def glimpse(query: dict[str, Any]) -> listing.Page:
+    """Return the same page for people: of many products that match, how many is not counted to the end."""
+    return listing.glimpse(db.session(), query)
+
+
 def stats() -> dict[str, int]:
     """Return how many products there are: total, active, inactive."""
     total, active = db.session.execute(

@@ -16,7 +16,7 @@ from catalog.ratelimits.counters import Counters, shown
 STRATEGY = "fixed-window"
 MEGABYTE = 1_000_000
 
-_UPLOADS = ("imports.upload_products",)
+_UPLOADS = ("imports.upload_products", "console_imports.append")
 
 
 class RateLimits:

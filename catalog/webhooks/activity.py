@@ -89,4 +89,4 @@ def _counted(hour: str) -> dict[str, Any]:
 
 def first_id(moment: datetime) -> uuid.UUID:
     """Return an id before all of those (UUIDv7) that are made from this moment on."""
-    return uuid.UUID(int=int(moment.timestamp() * 1000) << 80)
+    return uuid.UUID(int=max(0, int(moment.timestamp() * 1000)) << 80)

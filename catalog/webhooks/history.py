@@ -1,9 +1,10 @@
 """What was sent and what came of it: the log of attempts, the deliveries, and figures over both."""
 
 import uuid
+from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import Select, func, select, text
+from sqlalchemy import ColumnElement, Select, and_, func, select, text
 from sqlalchemy.orm import with_expression
 
 from catalog.audit import service as audit
@@ -11,6 +12,7 @@ from catalog.database import after_commit, transaction
 from catalog.errors import Conflict, NotFound
 from catalog.extensions import db
 from catalog.webhooks import service
+from catalog.webhooks.activity import first_id
 from catalog.webhooks.models import PENDING, Attempt, Delivery, Event, Webhook
 
 STATS_HOURS = 24
@@ -44,19 +46,44 @@ def deliveries(webhook_id: uuid.UUID, query: dict[str, Any]) -> dict[str, Any]:
     """Return one page of a webhook's deliveries, the newest event first, in the shape of `logs()`. Raises NotFound."""
     service.get(webhook_id)
     statement = _deliveries().where(Delivery.webhook_id == webhook_id)
-    conditions = {
-        "status": lambda value: Delivery.status == value,
-        "event": lambda value: Event.name == value,
-        "cursor": lambda value: Delivery.event_id < value,
-    }
+    conditions = {**_CONDITIONS, "cursor": lambda value: Delivery.event_id < value}
     return _page(_filtered(statement, conditions, query), Delivery.event_id, query["limit"])
+
+
+def all_deliveries(query: dict[str, Any]) -> dict[str, Any]:
+    """Return one page of the deliveries to all webhooks, or to the `webhook_id` of the query, the latest first."""
+    conditions = {
+        **_CONDITIONS,
+        "webhook_id": lambda value: Delivery.webhook_id == value,
+        # No delivery is older than its event, and ids go by time.
+        "since": lambda value: and_(_CONDITIONS["since"](value), Delivery.id >= first_id(value)),
+        "cursor": lambda value: Delivery.id < value,
+    }
+    return _page(_filtered(_deliveries(), conditions, query), Delivery.id, query["limit"])
+
+
+def delivery(delivery_id: uuid.UUID) -> Delivery:
+    """Return a delivery with its event's name. Raises NotFound."""
+    found = db.session.scalar(_deliveries().where(Delivery.id == delivery_id))
+    if found is None:
+        raise NotFound("There is no such delivery.")
+    return found
+
+
+_CONDITIONS: dict[str, Callable[[Any], ColumnElement[bool]]] = {
+    "status": lambda value: Delivery.status == value,
+    "event": lambda value: Event.name == value,
+    "since": lambda value: Delivery.event_id >= first_id(value),
+    "until": lambda value: Delivery.event_id < first_id(value),
+}
 
 
 def _deliveries() -> Select[Delivery]:
     return (
         select(Delivery)
         .outerjoin(Event, Event.id == Delivery.event_id)
-        .options(with_expression(Delivery.event, Event.name))
+        .outerjoin(Webhook, Webhook.id == Delivery.webhook_id)
+        .options(with_expression(Delivery.event, Event.name), with_expression(Delivery.url, Webhook.url))
         .execution_options(populate_existing=True)
     )
 

@@ -66,6 +66,8 @@ class DeliveryQuerySchema(ma.Schema):
     cursor = fields.UUID(metadata={"description": "`next_cursor` of the page before"})
     event = fields.String(validate=known_event(EVENTS))
     status = fields.String(validate=validate.OneOf([PENDING, DELIVERED, FAILED]))
+    since = _Aware(metadata={"description": "When the event happened, at the earliest"})
+    until = _Aware(metadata={"description": "When it happened, before this"})
 
 
 class DeliverySchema(ma.Schema):

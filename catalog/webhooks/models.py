@@ -110,6 +110,7 @@ class Delivery(Base):
     lease_until: Mapped[datetime | None] = mapped_column(TIME)
     finished_at: Mapped[datetime | None] = mapped_column(TIME)
     event: Mapped[str | None] = query_expression()  # its event's name, where a query asks for it
+    url: Mapped[str | None] = query_expression()  # and its webhook's
 
     __table_args__ = (
         CheckConstraint("status IN ('pending', 'delivered', 'failed')", name="status"),

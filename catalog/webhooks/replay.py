@@ -19,6 +19,7 @@ log = logging.getLogger(__name__)
 
 JOB = "catalog.webhooks.jobs.replay"
 CHUNK = 1_000
+COUNTED_UP_TO = 10_000
 LEFT_BEHIND = text("interval '15 seconds'")
 
 
@@ -40,6 +41,14 @@ def request(webhook_id: uuid.UUID, filters: dict[str, Any]) -> Replay:
         return replay
 
 
+def count(webhook_id: uuid.UUID, filters: dict[str, Any]) -> int:
+    """Return how many deliveries `request()` would queue, counted to COUNTED_UP_TO and one more. Raises NotFound."""
+    webhook = service.get(webhook_id)
+    names = _names(filters.get("event"), webhook.events)
+    values = {"since": None, "until": None, "status": None, **filters, "webhook_id": webhook_id, "names": names}
+    return db.session.scalar(_COUNT_ENDED if values["status"] else _COUNT_ALL, values) or 0
+
+
 def status(replay_id: uuid.UUID) -> Replay:
     """Return how far a replay is. Raises NotFound."""
     replay = db.session.get(Replay, replay_id)
@@ -54,6 +63,20 @@ def run(replay_id: uuid.UUID) -> None:
         pass
 
 
+_WANTED = """
+    name = ANY(:names) AND NOT is_test
+    AND (CAST(:since AS timestamptz) IS NULL OR created_at >= :since)
+    AND (CAST(:until AS timestamptz) IS NULL OR created_at <= :until)
+"""
+_COUNT_ALL = text(f"""
+    SELECT count(*) FROM (SELECT FROM webhook_events WHERE {_WANTED} LIMIT {COUNTED_UP_TO + 1}) AS counted
+""")
+_COUNT_ENDED = text(f"""
+    SELECT count(*) FROM (
+        SELECT FROM webhook_deliveries JOIN webhook_events ON webhook_events.id = event_id
+        WHERE webhook_id = :webhook_id AND status = :status AND {_WANTED} LIMIT {COUNTED_UP_TO + 1}
+    ) AS counted
+""")
 _EVENTS = text("""
     SELECT id FROM webhook_events
     WHERE id > coalesce(
@@ -98,15 +121,17 @@ def _queue_chunk(replay_id: uuid.UUID) -> bool:
 
 
 def _chunk(replay: Replay, subscriptions: list[str]) -> dict[str, Any]:
-    wanted = [replay.event] if replay.event else EVENTS
-    names = [name for name in wanted if set(matching(name)) & set(subscriptions)]
     return {
         "cursor": replay.cursor,
         "since": replay.since,
         "until": replay.until,
-        "names": names,
+        "names": _names(replay.event, subscriptions),
         "limit": CHUNK,
     }
+
+
+def _names(event: str | None, subscriptions: list[str]) -> list[str]:
+    return [name for name in ([event] if event else EVENTS) if set(matching(name)) & set(subscriptions)]
 
 
 def sweep() -> None:

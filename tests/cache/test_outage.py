@@ -245,3 +245,24 @@ def test_a_row_that_comes_to_stand_for_later_writes_while_it_is_swept_stays(prod
     assert lost() == ["outage"]
     cache.sweep()
     assert lost() == []
+
+
+def test_the_state_tells_for_how_long_an_invalidation_waits_and_when_the_cache_was_found_right(product, server):
+    stock(product)
+    healthy = cache.present_state()
+    assert (healthy.on, healthy.waiting, healthy.oldest_seconds) == (True, 0, 0.0)
+    assert 0 <= healthy.checked_seconds <= trust.TRUST_SECONDS
+    server.kill()
+    service.update(product, {"stock_quantity": 2})
+    behind = cache.present_state()
+    assert (behind.waiting, behind.checked_seconds) == (1, None)
+    assert behind.oldest_seconds >= trust.TRUST_SECONDS
+    assert wait_for(lambda: cache.present_state().oldest_seconds > behind.oldest_seconds)
+    server.start()
+    wait_for(cache.sweep, 2)
+    assert (cache.present_state().waiting, cache.present_state().oldest_seconds) == (0, 0.0)
+
+
+def test_the_state_with_redis_away_and_nothing_written_is_that_nobody_has_looked(product, server):
+    server.kill()
+    assert cache.present_state() == cache.State(on=True)

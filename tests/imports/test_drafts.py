@@ -60,7 +60,7 @@ def test_what_is_no_product_file_is_refused_at_once(waiting):
 
 def test_a_draft_is_put_away_after_a_day(waiting):
     old, young = waiting("sku,name\nA,b\n"), waiting("sku,name\nB,b\n")
-    for path in storage.drafts().glob(f"{old.id}*"):
+    for path in storage.folder("drafts").glob(f"{old.id}*"):
         os.utime(path, (time.time() - drafts.KEPT_SECONDS - 1,) * 2)
     drafts.prune()
     assert [one.id for one in drafts.listing()] == [young.id]
@@ -131,7 +131,7 @@ def test_a_draft_that_cannot_be_imported_so_is_left_for_another_try(waiting):
     with pytest.raises(ValidationFailed):
         drafts.start(draft.id, options())
     assert drafts.get(draft.id) == draft
-    assert not list(storage.drafts().parent.glob("*.part"))
+    assert not list(storage.folder("drafts").parent.glob("*.part"))
 
 
 DIRTY = "sku,name,price\nA,Lamp,cheap\nB,Desk,5\nC,,7\n"
@@ -191,7 +191,7 @@ def test_rows_that_were_not_refused_cannot_be_corrected_and_cells_must_be_as_man
         corrections.again(import_id, {2: ["A", "Lamp"]})
     with pytest.raises(NotFound):
         corrections.again(uuid.uuid4(), {2: ["A", "Lamp", "1"]})
-    assert not list(storage.drafts().parent.glob("*.part"))
+    assert not list(storage.folder("drafts").parent.glob("*.part"))
 
 
 def test_a_dry_runs_differences_are_looked_through_page_by_page(importer, monkeypatch):

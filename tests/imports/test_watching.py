@@ -7,6 +7,7 @@ import threading
 import pytest
 import requests
 
+from catalog.eventstream import EventStream, Pace
 from catalog.imports import watching
 from tests.processes import running, served, wait_for
 
@@ -69,15 +70,13 @@ def lasts(url: str, task: str) -> bool:
     return False
 
 
-def test_a_stream_without_news_beats_and_ends_in_time(context, monkeypatch):
-    monkeypatch.setattr(watching, "STREAM_SECONDS", 0.2)
-    monkeypatch.setattr(watching, "BEAT_SECONDS", 0)
-    monkeypatch.setattr(watching, "POLL_SECONDS", 0.01)
+def test_a_stream_without_news_beats_and_ends_in_time(context):
     from catalog.imports import report
 
     values = dict.fromkeys(("percent", "total_rows", "created", "updated", "unchanged", "superseded", "rejected"), 0)
     progress = report.progress(None, {**values, "state": "pending", "staged_rows": None})
-    pieces = list(watching.Watch(lambda: progress, lambda: None, None))
+    pace = Pace(stream_seconds=0.2, look_seconds=0.01, beat_seconds=0, retry_milliseconds=2_000)
+    pieces = list(EventStream(watching.news(lambda: progress, None), pace, lambda: None, lambda: True))
     assert pieces[0] == b"retry: 2000\n\n"
     assert pieces[1].startswith(b"id: Pending-0-0\nevent: progress\n")
     assert set(pieces[2:]) == {b": still there\n\n"}

@@ -8,7 +8,8 @@ import pytest
 from sqlalchemy import event, text
 
 from catalog.extensions import db
-from catalog.products import listing
+from catalog.products import listing, searching
+from catalog.products.paging import order_of
 from catalog.products.schemas import SORTS, ProductQuerySchema
 
 ROWS = 60_000
@@ -53,7 +54,7 @@ def catalog(app) -> Iterator[None]:
 def planned(app, catalog):
     """Return a function that lists products and explains every statement on them that this took, run for real."""
 
-    def plans(query: dict[str, Any]) -> tuple[listing.Page, list[dict[str, Any]]]:
+    def plans(query: dict[str, Any], find: Any = listing.page) -> tuple[listing.Page, list[dict[str, Any]]]:
         found, explaining = [], False
 
         def explain(connection, cursor, statement, parameters, *_):
@@ -69,7 +70,7 @@ def planned(app, catalog):
         with app.app_context():
             event.listen(db.engine, "before_cursor_execute", explain)
             try:
-                return listing.page(db.session(), ProductQuerySchema().load(query)), found
+                return find(db.session(), ProductQuerySchema().load(query)), found
             finally:
                 event.remove(db.engine, "before_cursor_execute", explain)
                 db.session.remove()
@@ -111,7 +112,7 @@ def test_every_order_walks_an_index_and_sorts_nothing(planned, order):
 def test_a_deep_page_by_cursor_reads_as_much_as_the_first(planned, order):
     page, plans = planned({"sort": order})
     first = page_plan(plans)
-    deep = listing._encode(order, _row_at(order, ROWS // 2))
+    deep = order_of(order).cursor(_row_at(order, ROWS // 2))
     page, plans = planned({"sort": order, "cursor": deep})
     plan = page_plan(plans)
     assert len(page.items) == 20
@@ -120,7 +121,7 @@ def test_a_deep_page_by_cursor_reads_as_much_as_the_first(planned, order):
 
 
 def _row_at(order: str, offset: int) -> Any:
-    key = listing._orders()[order.lstrip("-")].key
+    key = order_of(order).key
     return db.session.execute(db.select(listing.Product, key.label("sort_key")).order_by(key).offset(offset)).first()
 
 
@@ -136,6 +137,57 @@ def test_a_word_that_is_nowhere_is_not_looked_for_in_every_product(planned):
     page, plans = planned({"search": "nowhere", "sort": "name"})
     assert (page.total, page.items) == (0, [])
     assert all(rows_looked_at(plan) <= 1 for plan in plans)
+
+
+def test_the_matches_of_a_search_are_read_once_for_page_and_total(planned):
+    page, plans = planned({"search": "garden hose"})
+    assert page.total == 1_715
+    assert sum(rows_looked_at(plan) for plan in plans) <= 1.1 * page.total + 3 * 21 + sum(map(ctes_read, plans))
+
+
+def ctes_read(plan: dict[str, Any]) -> float:
+    return sum(node["Actual Rows"] for node in nodes(plan) if node["Node Type"] == "CTE Scan")
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_a_common_word_is_found_by_walking_any_order_a_little(planned, monkeypatch, order):
+    monkeypatch.setattr(listing, "EXACT_TOTAL_UP_TO", 1_000)
+    page, plans = planned({"search": "number", "sort": order})
+    assert (len(page.items), page.total_exact) == (20, False)
+    assert not kinds(page_plan(plans)) & {"Sort", "Seq Scan", "Bitmap Heap Scan"}
+    assert rows_looked_at(page_plan(plans)) <= searching.WALKED
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_people_get_a_common_word_without_any_look_at_the_text_index(planned, order):
+    page, plans = planned({"search": "num", "sort": order}, listing.glimpse)
+    assert (len(page.items), page.total_exact) == (20, False)
+    assert all(not kinds(plan) & {"Sort", "Seq Scan", "Bitmap Heap Scan"} for plan in plans)
+    assert sum(map(rows_looked_at, plans)) <= searching.WALKED + 1 + 21
+
+
+@pytest.mark.parametrize("order", ["-created_at", "name", "-price"])
+@pytest.mark.parametrize("words", ["number", "lamp", "garden hose", "garden hose 5", "nowhere", "SKU-00123"])
+def test_people_are_shown_the_products_that_the_list_shows_page_by_page(app, catalog, words, order):
+    with app.app_context():
+        query = ProductQuerySchema().load({"search": words, "sort": order})
+        for _ in range(3):
+            exact, glimpse = listing.page(db.session(), query), listing.glimpse(db.session(), query)
+            assert [one.id for one in glimpse.items] == [one.id for one in exact.items]
+            assert glimpse.next_cursor == exact.next_cursor
+            assert not glimpse.total_exact or glimpse.total == exact.total
+            if not exact.next_cursor:
+                break
+            query = {**query, "cursor": exact.next_cursor}
+        db.session.remove()
+
+
+def test_common_words_at_the_far_end_of_the_order_are_not_walked_to(planned, monkeypatch):
+    monkeypatch.setattr(listing, "EXACT_TOTAL_UP_TO", 1_000)
+    cheap, walk = planned({"search": "number", "sort": "-price", "max_price": "20"})
+    assert cheap.total > 1_000
+    assert [item.price for item in cheap.items] == sorted((item.price for item in cheap.items), reverse=True)
+    assert sum(rows_looked_at(plan) for plan in walk) < ROWS
 
 
 @pytest.mark.parametrize("query", [{"name": "lamp"}, {"sku": "00"}], ids=json.dumps)

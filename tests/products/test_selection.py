@@ -2,8 +2,9 @@
 
 import uuid
 
-from sqlalchemy import text
+from sqlalchemy import select, text
 
+from catalog.audit.models import AuditEntry
 from catalog.extensions import db
 from catalog.products import export, selection, service
 from tests.factories import make_product
@@ -23,6 +24,12 @@ def test_chosen_products_are_deleted_and_told_of(context):
     assert service.get(other.id)
     told = text("SELECT name FROM webhook_events WHERE data ->> 'id' = :id ORDER BY id")
     assert db.session.scalars(told, {"id": str(one.id)}).all() == ["product.created", "product.deleted"]
+    assert [entry.action for entry in audited(two.id)] == ["create", "delete"]
+
+
+def audited(product_id):
+    statement = select(AuditEntry).where(AuditEntry.entity_id == str(product_id)).order_by(AuditEntry.id)
+    return db.session.scalars(statement).all()
 
 
 def test_nothing_chosen_that_is_there_changes_nothing(context):

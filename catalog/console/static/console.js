@@ -42,14 +42,13 @@ htmx.defineExtension("typed-json", {
   },
 });
 
-// A blank filter is none, and a local time is sent as the one that it is everywhere.
+// A blank filter is none; a time is told with its zone.
 document.addEventListener("htmx:configRequest", (event) => {
   if (event.detail.verb !== "get") return;
-  for (const field of all("[data-kind=moment]", event.detail.elt)) {
-    if (field.value) event.detail.formData.set(field.name, typed.moment(field.value));
-  }
   for (const [name, value] of [...event.detail.formData.entries()]) {
+    const field = find(`[name="${CSS.escape(name)}"]`, event.detail.elt);
     if (value === "") event.detail.formData.delete(name);
+    else if (field && field.dataset.kind === "moment") event.detail.formData.set(name, typed.moment(value));
   }
 });
 
@@ -96,7 +95,9 @@ const problemOf = (xhr) => {
 document.addEventListener("htmx:beforeRequest", (event) => {
   const form = event.target.closest("form");
   if (form) clearErrors(form);
+  event.detail.target.setAttribute("aria-busy", "true");
 });
+document.addEventListener("htmx:afterRequest", (event) => event.detail.target.removeAttribute("aria-busy"));
 document.addEventListener("htmx:responseError", (event) => {
   const scope = event.detail.elt.closest("form, [data-errors]");
   const conflict = scope && find("[data-conflict]", scope);
@@ -106,6 +107,7 @@ document.addEventListener("htmx:responseError", (event) => {
 document.addEventListener("htmx:afterRequest", (event) => {
   if (!event.detail.successful) return;
   if (event.detail.elt.matches("[data-reload]")) location.reload();
+  if (event.detail.elt.matches("[data-once]")) event.detail.elt.remove();
   if (event.detail.elt.matches("[data-closes]")) event.detail.elt.closest("dialog")?.close();
 });
 document.addEventListener("htmx:sendError", () => notice("The service does not answer. Nothing was changed, as far as we know.", "bad"));
@@ -191,9 +193,15 @@ document.addEventListener("toggle", (event) => {
 document.addEventListener("htmx:load", (event) => {
   showTimes(event.target);
   for (const input of all("input[data-moment]", event.target)) {
+    if (!input.dataset.moment) continue;
     const at = new Date(input.dataset.moment);
     input.value = new Date(at - at.getTimezoneOffset() * 60000).toISOString().slice(0, 16);
   }
   all("details[data-keep]", event.target).forEach((each) => (each.open = each.open || opened.has(each.dataset.keep)));
 });
 showTimes();
+
+// The menu of a phone is a strip: its present section is in view.
+const showSection = () => find("[aria-current=page]")?.scrollIntoView({ block: "nearest", inline: "center" });
+addEventListener("resize", showSection);
+showSection();

@@ -73,6 +73,18 @@ def test_a_foreign_file_is_mapped_with_suggestions_and_transforms_seen_before_an
         ("A-1", "Dösk Lamp", "1299.50"),
         ("A-2", "Chair", "80.00"),
     ]
+    choose(page, files("again.csv", SEMICOLONS))
+    page.get_by_label("Kept mapping").select_option(label="supplier-7")
+    page.locator("ins", has_text="1299.50").wait_for()
+    page.goto("/console/imports")
+    page.get_by_text("Kept mappings (1)").click()
+    page.get_by_role("list", name="Kept mappings").get_by_text("Preis → price | parse_number:de").wait_for()
+    page.get_by_role("button", name="Forget").click()
+    page.get_by_text("Forget this one mapping, supplier-7?").wait_for()
+    page.get_by_role("button", name="Yes").click()
+    expect(page.get_by_text("Kept mappings")).to_have_count(0)
+    assert rows("SELECT count(*) FROM import_mappings") == [(0,)]
+    assert visit.complaints == []
 
 
 def test_a_dry_run_shows_its_differences_and_is_carried_out(visit, rows, files, looks):
@@ -103,6 +115,13 @@ def test_rejected_rows_are_corrected_in_place_and_imported_again(visit, rows, fi
     choose(page, files("dirty.csv", "sku,name,price\nD-1,Lamp,cheap\nD-2,Desk,5\nD-3,,7\n"))
     page.get_by_role("button", name="Import", exact=True).click()
     ended(page)
+    looks.at("import", "#import")
+    with page.expect_download() as download:
+        page.get_by_role("link", name="As a file").click()
+    assert download.value.path().read_text().splitlines()[:2] == [
+        "_line,_field,_error,sku,name,price",
+        "2,price,Not a valid number.,D-1,Lamp,cheap",
+    ]
     page.get_by_role("link", name="Correct 2 rejected rows").click()
     looks.at("import-rejected", "#corrections")
     page.get_by_label("price, line 2").fill("9.50")
@@ -159,6 +178,109 @@ def test_many_files_come_in_together_wait_after_a_reload_and_are_imported_togeth
         page.get_by_role("button", name="Put away").first.click()
         page.get_by_role("button", name="Yes").click()
         expect(page.get_by_role("button", name="Put away")).to_have_count(left)
+
+
+DROPPED = """() => {
+  const transfer = new DataTransfer();
+  transfer.items.add(new File(["sku,name\\nD-1,Lamp\\n"], "dropped.csv"));
+  return transfer;
+}"""
+
+
+def test_a_file_that_is_dropped_on_the_page_is_taken_in(visit, emptied):
+    page = visit.page
+    page.goto("/console/imports")
+    page.dispatch_event("#drop", "drop", {"dataTransfer": page.evaluate_handle(DROPPED)})
+    page.get_by_role("heading", name="dropped.csv").wait_for()
+    page.get_by_text("can be imported").wait_for()
+    assert visit.complaints == []
+
+
+PIECE = 8 << 20
+OFFSET = re.compile(r"offset=([0-9]+)")
+
+
+@pytest.fixture
+def halfway(visit, emptied, files):
+    """Have a file of three pieces come in until the second one, which never does; return its path."""
+    page = visit.page
+    filler = "x" * 1_000
+    lines = [f"H-{number},Lamp,{filler}" for number in range(20_000)]
+    path = files("huge.csv", "\n".join(["sku,name,description", *lines]))
+    page.route(re.compile(r"offset=[1-9]"), lambda route: None)
+    choose(page, path)
+    page.locator("#uploads").get_by_text(re.compile("^4[0-9] %$")).wait_for(timeout=30_000)
+    return path
+
+
+def offsets(page):
+    """Return the list that the offsets of all pieces from now on come into."""
+    seen = []
+    page.on("request", lambda request: seen.extend(map(int, OFFSET.findall(request.url))))
+    return seen
+
+
+def test_an_upload_goes_on_by_itself_after_its_page_was_loaded_again(visit, halfway):
+    page, seen = visit.page, offsets(visit.page)
+    page.unroute_all(behavior="ignoreErrors")
+    page.reload()
+    page.wait_for_url(re.compile("/drafts/"), timeout=60_000)
+    size = halfway.stat().st_size
+    page.get_by_text(f"{size:,} bytes").wait_for()
+    assert seen[0] >= PIECE  # also of the piece that was on its way the beginning is kept
+    assert seen == list(range(seen[0], size, PIECE))
+    page.goto("/console/imports")
+    page.get_by_role("region", name="Files that wait").get_by_text("huge.csv").wait_for()
+    expect(page.locator("#uploads li")).to_have_count(0)
+    assert visit.complaints == []
+
+
+FORGET = """new Promise((done) => {
+  const request = indexedDB.open("uploads", 1);
+  request.onsuccess = () => {
+    const transaction = request.result.transaction("files", "readwrite");
+    transaction.objectStore("files").clear();
+    transaction.oncomplete = () => { request.result.close(); done(); };
+  };
+})"""
+
+
+def test_what_the_browser_has_forgotten_is_shown_and_goes_on_with_the_same_file_or_is_put_away(visit, halfway, looks):
+    page = visit.page
+    page.evaluate(FORGET)
+    page.reload()
+    page.get_by_role("region", name="Files that wait").get_by_text(re.compile("4[0-9] % of")).wait_for()
+    looks.at("imports-broken-off", "#drop")
+    page.unroute_all(behavior="ignoreErrors")
+    seen = offsets(page)
+    page.set_input_files("#files", str(halfway))
+    page.wait_for_url(re.compile("/drafts/"), timeout=60_000)
+    assert seen == [PIECE, 2 * PIECE]
+    page.route(re.compile(r"offset=[1-9]"), lambda route: None)
+    choose(page, halfway)
+    page.locator("#uploads").get_by_text(re.compile("^4[0-9] %$")).wait_for(timeout=30_000)
+    page.reload()
+    page.locator("#uploads").get_by_text(re.compile("^4[0-9] %$")).wait_for(timeout=30_000)
+    page.evaluate(FORGET)
+    page.reload()
+    page.locator("[data-arrival]").get_by_role("button", name="Put away").click()
+    page.get_by_role("button", name="Yes").click()
+    expect(page.locator("[data-arrival]")).to_have_count(0)
+
+
+def test_a_connection_that_breaks_in_the_middle_is_gone_on_with(visit, emptied, files):
+    page, broken = visit.page, []
+
+    def abort_once(route):
+        broken.append(route.request.url)
+        route.abort() if len(broken) == 1 else route.continue_()
+
+    page.route(re.compile(r"offset=[1-9]"), abort_once)
+    path = files("long.csv", "sku,name,description\n" + "".join(f"L-{n},Lamp,{'y' * 1_000}\n" for n in range(9_000)))
+    choose(page, path)
+    page.get_by_text("broke off; goes on in a moment").wait_for(timeout=30_000)
+    page.wait_for_url(re.compile("/drafts/"), timeout=60_000)
+    page.get_by_text(f"{path.stat().st_size:,} bytes").wait_for()
 
 
 def test_a_file_that_is_none_is_refused_in_words(visit, emptied, files):

@@ -3,9 +3,18 @@
 import csv
 import json
 import re
+import threading
+from datetime import UTC
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
+import pytest
 import requests
 from playwright.sync_api import expect
+
+from tests.processes import wait_for
 
 
 def make(address, *products):
@@ -41,6 +50,12 @@ def test_search_filters_and_paging_keep_their_place_in_the_address(emptied, visi
     page.goto("/console/products")
     page.get_by_label("Category").fill("Light")
     page.get_by_label("Category").press("Enter")
+    page.get_by_text("30 products").wait_for()
+    page.get_by_role("link", name="SKU", exact=True).click()
+    expect(page.get_by_role("columnheader", name="SKU")).to_have_attribute("aria-sort", "ascending")
+    page.get_by_label("Active or not").select_option("false")
+    page.get_by_text("No product matches").wait_for()
+    page.get_by_label("Active or not").select_option("true")
     page.get_by_text("30 products").wait_for()
     page.get_by_label("Search").fill("nothing like it")
     page.get_by_text("No product matches").wait_for()
@@ -89,6 +104,7 @@ def test_a_product_is_created_looked_at_and_deleted(emptied, visit, rows, looks)
     dialog.get_by_role("button", name="Create").click()
     dialog.get_by_text("Must not be blank.").or_(dialog.get_by_text("Shorter than")).first.wait_for()
     visit.complaints.clear()
+    looks.at("product-new", "dialog[open]")
     dialog.get_by_label("Name").fill("Desk lamp")
     dialog.get_by_label("Price").fill("39.90")
     dialog.get_by_label("Address of its picture").fill("https://img.example.com/lamp.jpg")
@@ -123,6 +139,8 @@ def test_products_are_chosen_on_many_pages_and_changed_exported_and_deleted_toge
     page.get_by_role("button", name="Yes").click()
     page.get_by_text("21 of 21 products changed.").wait_for()
     assert rows("SELECT count(*) FROM products WHERE NOT active") == [(21,)]
+    page.get_by_role("region", name="Selected products").get_by_role("button", name="Activate", exact=True).click()
+    wait_for(lambda: rows("SELECT count(*) FROM products WHERE active") == [(45,)])
     with page.expect_download() as download:
         page.get_by_role("region", name="Selected products").get_by_role("button", name="Export").click()
     download.value.save_as(tmp_path / "chosen.csv")
@@ -141,6 +159,19 @@ def test_products_are_chosen_on_many_pages_and_changed_exported_and_deleted_toge
     assert visit.complaints == []
 
 
+def test_times_are_those_of_the_place_with_the_exact_one_on_hover(emptied, browser, whole_service, rows):
+    make(whole_service, {})
+    context = browser.new_context(base_url=whole_service, timezone_id="Asia/Tokyo", locale="en-GB")
+    page = context.new_page()
+    page.goto("/console/products")
+    shown = page.locator("#products time")
+    expect(shown).to_have_text(re.compile("now|seconds? ago|minutes? ago"))
+    created = rows("SELECT created_at FROM products")[0][0].astimezone(ZoneInfo("Asia/Tokyo"))
+    assert created.strftime("%H:%M:%S") in shown.get_attribute("title")
+    assert created.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S") in shown.get_attribute("title")
+    context.close()
+
+
 def test_a_deletion_that_is_clicked_twice_is_asked_for_once(emptied, visit, whole_service, rows):
     make(whole_service, {}, {})
     page, asked = visit.page, []
@@ -152,3 +183,30 @@ def test_a_deletion_that_is_clicked_twice_is_asked_for_once(emptied, visit, whol
     page.get_by_text("1 products deleted.").wait_for()
     assert len(asked) == 1
     assert rows("SELECT count(*) FROM products") == [(1,)]
+
+
+@pytest.fixture
+def picture(tmp_path):
+    """The address of a picture on another host."""
+    (tmp_path / "lamp.svg").write_text('<svg xmlns="http://www.w3.org/2000/svg" width="40" height="40"><rect/></svg>')
+    handler = partial(SimpleHTTPRequestHandler, directory=str(tmp_path))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://localhost:{server.server_port}/lamp.svg"
+        server.shutdown()
+
+
+def test_a_picture_is_asked_of_its_host_only_when_somebody_wants_to_see_it(
+    emptied, visit, whole_service, rows, picture
+):
+    make(whole_service, {"image": picture})
+    page = visit.page
+    page.goto(f"/console/products/{rows('SELECT id FROM products')[0][0]}")
+    page.get_by_text("created", exact=True).wait_for()
+    assert visit.asked() == {urlsplit(whole_service).netloc}
+    page.get_by_role("link", name="Show it here").click()
+    shown = page.get_by_role("img", name="Lamp 0")
+    shown.wait_for()
+    wait_for(lambda: shown.evaluate("image => image.naturalWidth") == 40)
+    assert visit.asked() == {urlsplit(whole_service).netloc, urlsplit(picture).netloc}
+    assert visit.complaints == []

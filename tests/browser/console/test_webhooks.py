@@ -35,11 +35,12 @@ def test_before_there_is_one_the_page_says_what_a_webhook_is(emptied, visit, loo
     looks.at("webhooks-empty", "main")
 
 
-def test_a_webhook_is_made_with_a_secret_shown_once_and_a_test_that_is_signed_with_it(visit, rows, receiver):
+def test_a_webhook_is_made_with_a_secret_shown_once_and_a_test_that_is_signed_with_it(visit, rows, receiver, looks):
     page = visit.page
     page.goto("/console/webhooks")
     page.get_by_role("button", name="New webhook").click()
     dialog = page.get_by_role("dialog", name="Webhook")
+    looks.at("webhook-new", "dialog[open]")
     dialog.get_by_label("Address that is called").fill(receiver.url)
     dialog.get_by_role("button", name="Create").click()
     dialog.get_by_text("Shorter than minimum length 1.").or_(dialog.get_by_text("Length must be")).wait_for()
@@ -70,6 +71,10 @@ def test_the_snippet_of_the_page_knows_what_is_ours(visit, emptied, whole_servic
     exec(visit.page.locator("#snippet").inner_text(), known)
     assert known["is_ours"](secret, sent.headers, sent.body)
     assert not known["is_ours"](secret, sent.headers, sent.body + b" ")
+    visit.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    visit.page.get_by_role("button", name="Copy").click()
+    visit.page.get_by_text("Copied.").wait_for()
+    assert "def is_ours" in visit.page.evaluate("navigator.clipboard.readText()")
 
 
 def test_a_webhook_that_fails_shows_why_and_is_replayed_when_it_is_mended(
@@ -90,20 +95,60 @@ def test_a_webhook_that_fails_shows_why_and_is_replayed_when_it_is_mended(
     page.get_by_role("region", name="Attempt 1").get_by_text("no room").wait_for()
     page.get_by_role("region", name="Attempt 1").get_by_text("status 500").first.wait_for()
     page.get_by_role("region", name="Attempt 1").get_by_text('"name": "Lamp"').wait_for()
+    page.get_by_role("img", name="Its life: queued, attempt 1 500").wait_for()
     looks.at("webhook", ".attempt")
     receiver.behave = answer(200, b"ok")
     page.get_by_role("button", name="Again", exact=True).first.click()
     page.get_by_text("It is sent again now.").wait_for()
     wait_for(lambda: rows("SELECT count(*) FROM webhook_deliveries WHERE status = 'delivered'") == [(1,)])
-    page.get_by_text("Send past events again").click()
-    page.get_by_role("button", name="Send again").click()
-    page.get_by_role("button", name="Yes").click()
-    page.get_by_text("2 deliveries are queued again.").wait_for(timeout=20_000)
-    wait_for(lambda: rows("SELECT count(*) FROM webhook_deliveries WHERE status = 'delivered'") == [(3,)])
     page.get_by_label("State", exact=True).select_option("failed")
+    expect(page.locator("#deliveries tbody th")).to_have_count(2)
+    page.get_by_role("button", name="Send these again").click()
+    page.get_by_text("Send 2 events of any kind that failed to").wait_for()
+    looks.at("webhook-replay", "#replayed")
+    page.get_by_role("button", name="Send again", exact=True).click()
+    page.get_by_text("2 deliveries are queued again.").wait_for(timeout=20_000)
+    expect(page.get_by_role("button", name="Send again", exact=True)).to_have_count(0)
+    page.get_by_role("button", name="Close").click()
+    wait_for(lambda: rows("SELECT count(*) FROM webhook_deliveries WHERE status = 'delivered'") == [(3,)])
+    page.get_by_role("button", name="Look again").click()
     page.get_by_text("No delivery here").wait_for()
     page.get_by_label("State", exact=True).select_option("delivered")
     expect(page.locator("#deliveries tbody th")).to_have_count(3)
+    assert visit.complaints == []
+
+
+def test_the_deliveries_of_all_webhooks_are_filtered_by_webhook_state_event_and_time(
+    visit, rows, emptied, whole_service, receiver, looks
+):
+    with Receiver() as other:
+        other.behave = answer(500, b"no room")
+        make_webhook(whole_service, receiver.url)
+        make_webhook(whole_service, other.url)
+        for _ in range(2):
+            make_product(whole_service)
+        wait_for(lambda: rows("SELECT count(*) FROM webhook_deliveries WHERE status <> 'pending'") == [(4,)])
+    page, shown = visit.page, visit.page.locator("#deliveries tbody th")
+    page.goto("/console/webhooks")
+    page.get_by_role("link", name="All deliveries").click()
+    expect(shown).to_have_count(4)
+    looks.at("deliveries", "#deliveries table")
+    page.get_by_label("Webhook", exact=True).select_option(label=other.url)
+    expect(shown).to_have_count(2)
+    page.get_by_label("State", exact=True).select_option("failed")
+    page.get_by_label("Event", exact=True).select_option("product.created")
+    expect(shown).to_have_count(2)
+    page.wait_for_url(re.compile("event=product.created"))
+    page.get_by_label("Until").fill("2020-01-01T00:00")
+    page.get_by_text("No delivery here").wait_for()
+    page.get_by_label("Until").fill("")
+    page.get_by_label("Since").fill("2020-01-01T00:00")
+    page.wait_for_url(re.compile("since=2020"))
+    page.reload()
+    expect(shown).to_have_count(2)
+    assert page.get_by_label("Since").input_value() == "2020-01-01T00:00"
+    page.get_by_role("button", name="Send these again").click()
+    page.get_by_text("Send 2 product.created that failed to").wait_for()
     assert visit.complaints == []
 
 

@@ -2,7 +2,12 @@
 
 import re
 
+import redis
 import requests
+from playwright.sync_api import expect
+
+from catalog.orders.redislist import Dead
+from tests.processes import served
 
 ORDER = {
     "id": 71,
@@ -16,6 +21,7 @@ def test_an_order_that_failed_is_tried_again_once_its_product_is_there(emptied, 
     page = visit.page
     page.goto("/console/orders")
     page.get_by_text("No order has come in yet").wait_for()
+    looks.at("orders-empty", "#list")
     requests.post(f"{whole_service}/api/v1/orders", json=ORDER, timeout=10)
     page.goto("/console/orders?status=failed")
     page.get_by_role("link", name="71").or_(page.get_by_text("No order matches")).first.wait_for()
@@ -46,10 +52,30 @@ def test_without_a_redis_list_the_dead_letters_say_so(emptied, visit, looks):
     looks.at("orders-dead", "#dead")
 
 
+def test_dead_letters_are_shown_and_queued_again_when_somebody_says_so(emptied, environment, browser):
+    queue = redis.Redis.from_url(environment["REDIS_URL"])
+    dead = Dead.now(b'{"id": "x"}', "id: Not a valid integer.")
+    queue.rpush("orderflow:orders:dead", dead.dump(), dead.dump())
+    with served({**environment, "ORDER_QUEUE_REDIS_URL": environment["REDIS_URL"]}) as address:
+        page = browser.new_page(base_url=address)
+        page.goto("/console/orders/dead")
+        page.get_by_text("id: Not a valid integer.").first.wait_for()
+        page.get_by_role("button", name="Queue all of them again").click()
+        page.get_by_text("Put all 2 elements at the end of the list again?").wait_for()
+        page.get_by_role("button", name="Yes").click()
+        page.get_by_text("2 elements are queued again.").wait_for()
+        page.get_by_text("No dead letters").wait_for()
+        page.close()
+    assert (queue.llen("orderflow:orders"), queue.llen("orderflow:orders:dead")) == (2, 0)
+    queue.delete("orderflow:orders")
+
+
 def test_tasks_are_made_moved_over_the_board_changed_and_deleted(emptied, visit, rows, looks):
     page = visit.page
     page.goto("/console/tasks")
+    looks.at("tasks-empty", "#board")
     page.get_by_role("button", name="New task").click()
+    looks.at("task-new", "dialog[open]")
     page.get_by_label("Title").fill("Order lamps")
     page.get_by_label("Due").fill("2026-12-24T18:00")
     page.get_by_role("button", name="Save").click()
@@ -58,7 +84,7 @@ def test_tasks_are_made_moved_over_the_board_changed_and_deleted(emptied, visit,
     page.get_by_role("region", name="Being done").get_by_text("Order lamps").wait_for()
     looks.at("tasks", "#board")
     page.get_by_role("button", name="Order lamps", exact=True).click()
-    assert page.get_by_label("Due").input_value() == "2026-12-24T18:00"
+    expect(page.get_by_label("Due")).to_have_value("2026-12-24T18:00")
     page.get_by_label("Title").fill("Order twenty lamps")
     page.get_by_role("button", name="Save").click()
     page.get_by_role("region", name="Being done").get_by_text("Order twenty lamps").wait_for()

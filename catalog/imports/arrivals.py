@@ -1,0 +1,157 @@
+"""Files that come in piece by piece, so that one that broke off goes on where it was.
+
+An arrival is a file that grows and, beside it, its name and size, as JSON. Whose it is, its name, its size and when it
+was changed last make its id, so the same file that is begun again is the same arrival. Once whole it becomes a draft;
+one that nobody went on with for a day is put away.
+"""
+
+import fcntl
+import json
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+from flask import current_app
+
+from catalog.audit import service as audit
+from catalog.errors import Conflict, NotFound, TooLarge, UnsupportedMediaType, ValidationFailed, field_error
+from catalog.imports import drafts, files, storage
+from catalog.imports.schemas import UploadOptionsSchema
+from catalog.imports.upload import Upload, plain_name
+
+_IDS = uuid.UUID("6f1c7f0e-6a1b-5d0e-9c53-0f6b6f5a2c11")
+_PIECE_BYTES = 1 << 18
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """A file that comes in: `received` of its `size` bytes are here."""
+
+    id: uuid.UUID
+    filename: str
+    size: int
+    received: int
+
+    @property
+    def percent(self) -> int:
+        """How much of it is here."""
+        return 100 * self.received // self.size
+
+
+def begin(filename: str, size: int, modified: int) -> Arrival:
+    """Begin a file, or take up the one that was begun before; `modified` is when it was changed last, as a number.
+
+    Raises UnsupportedMediaType for a name that is none of a product file, TooLarge, StorageFull.
+    """
+    name = plain_name(filename)
+    files.check_name(name)
+    limit = current_app.config["UPLOAD_MAX_MB"]
+    if size > limit << 20:
+        raise TooLarge(f"The file is larger than {limit} MB.")
+    arrival_id = uuid.uuid5(_IDS, json.dumps([audit.who()["id"], name, size, modified]))
+    with storage.full_disk_told():
+        _path(arrival_id).touch()
+        _notes(arrival_id).write_text(json.dumps({"filename": name, "size": size}))
+    return get(arrival_id)
+
+
+def get(arrival_id: uuid.UUID) -> Arrival:
+    """Return an arrival as far as it is. Raises NotFound."""
+    try:
+        notes = json.loads(_notes(arrival_id).read_text())
+        return Arrival(id=arrival_id, received=_path(arrival_id).stat().st_size, **notes)
+    except FileNotFoundError:
+        raise NotFound("There is no such file coming in. It may be whole already, or was put away.") from None
+
+
+def append(arrival_id: uuid.UUID, offset: int, piece: IO[bytes]) -> Arrival:
+    """Add what comes after the first `offset` bytes; what has come of a piece that breaks off stays.
+
+    Raises NotFound, Conflict where it is not `offset` bytes that are here, ValidationFailed where the file is longer
+    than was said, UnsupportedMediaType for what its first bytes show to be no product file, StorageFull.
+    """
+    arrival = get(arrival_id)
+    with storage.full_disk_told(), _locked(arrival) as file:
+        received = file.seek(0, os.SEEK_END)
+        if received != offset:
+            raise Conflict(f"{received:,} bytes of the file are here, not {offset:,}.")
+        _copy(piece, file, arrival.size - offset)
+    if offset == 0:
+        _check_kind(arrival)
+    return get(arrival_id)
+
+
+def finish(arrival_id: uuid.UUID) -> drafts.Draft:
+    """Make a draft of a file that is whole. Raises NotFound, Conflict, UnsupportedMediaType, StorageFull."""
+    arrival = get(arrival_id)
+    if arrival.received != arrival.size:
+        raise Conflict(f"{arrival.received:,} of {arrival.size:,} bytes of the file are here.")
+    _check_kind(arrival)
+    upload = Upload(_path(arrival_id), arrival.filename, arrival.size, UploadOptionsSchema().load({}))
+    draft = drafts.keep(upload)
+    discard(arrival_id)
+    return draft
+
+
+def listing() -> list[Arrival]:
+    """Return the files that are coming in, or broke off, the latest first."""
+    notes = sorted(_folder().glob("*.json"), key=lambda path: path.stat().st_mtime, reverse=True)
+    found = []
+    for path in notes:
+        with suppress(NotFound):  # whole by now
+            found.append(get(uuid.UUID(path.stem)))
+    return found
+
+
+def discard(arrival_id: uuid.UUID) -> None:
+    """Put away what has come of a file, if it is there."""
+    for path in (_notes(arrival_id), _path(arrival_id)):
+        path.unlink(missing_ok=True)
+
+
+def prune() -> None:
+    """Put away what nobody went on with for a day."""
+    storage.remove_old(_folder(), drafts.KEPT_SECONDS)
+
+
+def _check_kind(arrival: Arrival) -> None:
+    try:
+        files.check_kind(_path(arrival.id), arrival.filename)
+    except UnsupportedMediaType:
+        discard(arrival.id)
+        raise
+
+
+def _copy(piece: IO[bytes], file: IO[bytes], room: int) -> None:
+    while data := piece.read(_PIECE_BYTES):
+        file.write(data[:room])
+        room -= len(data)
+        if room < 0:
+            raise ValidationFailed([field_error("file", "The file is longer than was said.", "too_long")])
+
+
+@contextmanager
+def _locked(arrival: Arrival) -> Iterator[Any]:
+    """Open the file for one writer at a time. Raises Conflict for another."""
+    with _path(arrival.id).open("r+b") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Conflict("Another page is bringing in the same file just now.") from None
+        yield file
+
+
+def _folder() -> Path:
+    return storage.folder("arrivals")
+
+
+def _path(arrival_id: uuid.UUID) -> Path:
+    return _folder() / str(arrival_id)
+
+
+def _notes(arrival_id: uuid.UUID) -> Path:
+    return _folder() / f"{arrival_id}.json"

@@ -1,0 +1,105 @@
+"""The orders that lists of products come in, and the cursors that keep a place in them."""
+
+import base64
+import binascii
+import json
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, SQLColumnExpression, true, tuple_
+
+from catalog.errors import ValidationFailed, field_error
+from catalog.products.models import MAX_INTEGER, PRICE_BELOW, Product, name_key, price_key, sku_key
+
+Keys = Sequence[SQLColumnExpression[Any]]
+
+
+@dataclass(frozen=True)
+class Order:
+    """An order, as `sort` asks for it: the SQL that an index is ordered by, and how a cursor's value is read back."""
+
+    sort: str
+    key: SQLColumnExpression[Any]
+    read: Any
+    unique: bool = False
+
+    @property
+    def keys(self) -> list[SQLColumnExpression[Any]]:
+        """What rows are compared by: the key, and where two may share it the id."""
+        return self.only(self.key, Product.id)
+
+    def only(self, key: SQLColumnExpression[Any], identity: SQLColumnExpression[Any]) -> list[SQLColumnExpression[Any]]:
+        """Return the same of columns that stand for the key and the id."""
+        return [key] if self.unique else [key, identity]
+
+    def directed(self, keys: Keys) -> list[ColumnElement[Any]]:
+        """Return what to order by."""
+        return [key.desc() if self._descends else key.asc() for key in keys]
+
+    def placed(self, statement: Select[Any], keys: Keys, query: dict[str, Any]) -> Select[Any]:
+        """Return the statement in this order, from a query's cursor or offset on. Raises ValidationFailed."""
+        from_here = statement.where(self.after(keys, query))
+        if "cursor" not in query:
+            from_here = from_here.offset(query["offset"])
+        return from_here.order_by(*self.directed(keys))
+
+    def after(self, keys: Keys, query: dict[str, Any]) -> ColumnElement[bool]:
+        """Return the condition that a row comes after a query's cursor, if it has one. Raises ValidationFailed."""
+        if "cursor" not in query:
+            return true()
+        here, there = tuple_(*keys), tuple_(*self._decode(query["cursor"])[: len(keys)])
+        return here < there if self._descends else here > there
+
+    def until(self, keys: Keys, place: Sequence[Any]) -> ColumnElement[bool]:
+        """Return the condition that a row comes before a place, given by its keys, or lies there."""
+        here, there = tuple_(*keys), tuple_(*place)
+        return here >= there if self._descends else here <= there
+
+    def cursor(self, row: Any) -> str:
+        """Return the cursor after a row, whose first column is a product and which has its `sort_key`."""
+        value = [self.sort, str(row.sort_key), str(row[0].id)]
+        return base64.urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")
+
+    @property
+    def _descends(self) -> bool:
+        return self.sort.startswith("-")
+
+    def _decode(self, cursor: str) -> tuple[Any, uuid.UUID]:
+        """Return the sort key and id that a page ended with; a cursor is opaque but holds no secret."""
+        try:
+            padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
+            sort, value, identity = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
+            if sort != self.sort:
+                raise ValidationFailed([field_error("cursor", f"This cursor belongs to sort={sort}.")])
+            return self.read(value), uuid.UUID(identity)
+        except (binascii.Error, UnicodeError, ValueError, TypeError, AttributeError, InvalidOperation) as error:
+            raise ValidationFailed([field_error("cursor", "Not a cursor that this list gave out.")]) from error
+
+
+def order_of(sort: str) -> Order:
+    """Return the order that `sort` names, with a - before it the other way round."""
+    return {
+        # Ids are made in the order of time (UUIDv7), so the primary key is the order of creation.
+        "created_at": Order(sort, Product.id, uuid.UUID, unique=True),
+        "number": Order(sort, Product.number, _number, unique=True),
+        "sku": Order(sort, sku_key(Product.sku), str, unique=True),
+        "name": Order(sort, name_key(), str),
+        "price": Order(sort, price_key(), _price),
+    }[sort.lstrip("-")]
+
+
+def _number(value: Any) -> int:
+    number = int(value)
+    if abs(number) > MAX_INTEGER:
+        raise ValueError(f"{number} is no product's number")
+    return number
+
+
+def _price(value: Any) -> Decimal:
+    price = Decimal(value)
+    if not 0 <= price < PRICE_BELOW:
+        raise ValueError(f"{price} is no product's price")
+    return price

@@ -1,0 +1,128 @@
+"""A page of the products that hold some words.
+
+PostgreSQL has two ways to it, and each is slow where the other is fast. The text index gives all that match, in no
+order: right for rare words. A walk along the order asks each product on its way: right for common words, of which it
+soon meets a pageful. The planner cannot tell which is which: it takes a begun word that it has never seen for a common
+one. So we take the ways ourselves, and walk only so far. docs/adr/0004.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Select, Subquery, func, select, text, true
+from sqlalchemy.orm import Session
+
+from catalog.products.models import Product
+from catalog.products.paging import Order
+
+WALKED = 4_000  # products that a walk asks at most
+
+_INDEX_ONLY = {"enable_seqscan": "off", "enable_indexscan": "off"}  # the text index is used by bitmap scans alone
+_WALK_ONLY = {"enable_bitmapscan": "off", "enable_seqscan": "off"}
+_IS_LARGE = text(f"SELECT reltuples > {WALKED} FROM pg_class WHERE oid = 'products'::regclass")
+
+
+@dataclass(frozen=True)
+class Found:
+    """The rows of a page and one more, and how many match: at least `number` where it is not `exact`."""
+
+    number: int
+    rows: list[Any]
+    exact: bool
+
+
+def found(session: Session, filtered: Select[Any], order: Order, query: dict[str, Any], exact_up_to: int) -> Found:
+    """Return a page of what `filtered` selects, and how many match, exactly up to `exact_up_to`.
+
+    Where there are more, the page is looked for on the walk first, and else all that match are sorted.
+    """
+    counted = _counted(session, filtered, order, query, exact_up_to)
+    if counted.exact:
+        return counted
+    near = _near(session, filtered, order, query)
+    rows = near.rows if len(near.rows) > query["limit"] else _sorted(session, filtered, order, query)
+    return Found(counted.number, rows, exact=False)
+
+
+def glimpsed(session: Session, filtered: Select[Any], order: Order, query: dict[str, Any], exact_up_to: int) -> Found:
+    """Return the same page, of a large catalog without counting where a short walk already has a pageful.
+
+    Counting is what costs: the text index gives a million matches before the first is looked at.
+    """
+    if session.scalar(_IS_LARGE):
+        near = _near(session, filtered, order, query)
+        if len(near.rows) > query["limit"]:
+            return near
+    return found(session, filtered, order, query, exact_up_to)
+
+
+def keep_to_the_text_index(connection: Connection) -> None:
+    """Have the transaction find words by their index, which is right wherever all that match are wanted."""
+    _set(connection, _INDEX_ONLY)
+
+
+def _counted(session: Session, filtered: Select[Any], order: Order, query: dict[str, Any], most: int) -> Found:
+    """Ask the text index for all that match, counted to one more than `most`; of more than that the rows are any."""
+    with _planned(session, _INDEX_ONLY):
+        number, ids = _places(session, _keyed(filtered, order).limit(most + 1), order, query)
+    return Found(number, _rows(session, order, ids), exact=number <= most)
+
+
+def _near(session: Session, filtered: Select[Any], order: Order, query: dict[str, Any]) -> Found:
+    """Walk along the order for a few thousand products, until the page is full."""
+    places = order.placed(select(*order.keys).select_from(Product), order.keys, query)
+    with _planned(session, _WALK_ONLY):
+        end = session.execute(places.offset(WALKED).limit(1)).first()
+        near = filtered if end is None else filtered.where(order.until(order.keys, end))
+        rows = list(session.execute(paged(near, order, query)))
+    return Found(len(rows), rows, exact=False)
+
+
+def _sorted(session: Session, filtered: Select[Any], order: Order, query: dict[str, Any]) -> list[Any]:
+    with _planned(session, _INDEX_ONLY):
+        return list(session.execute(paged(filtered, order, query)))
+
+
+def _keyed(filtered: Select[Any], order: Order) -> Any:
+    return filtered.with_only_columns(Product.id, order.key.label("sort_key"))
+
+
+def _places(session: Session, matching: Any, order: Order, query: dict[str, Any]) -> tuple[int, list[Any]]:
+    """Return how many there are, and the ids of a page: in one statement, since each match is a block to be read."""
+    some = matching.cte("matching")
+    keys = order.only(some.c.sort_key, some.c.id)
+    chosen = order.placed(select(some), keys, query).limit(query["limit"] + 1).subquery("page")
+    count: Subquery = select(func.count().label("number")).select_from(some).subquery("counted")
+    both: Any = select(count.c.number, chosen.c.id)
+    ordered = order.directed(order.only(chosen.c.sort_key, chosen.c.id))
+    rows = session.execute(both.select_from(count.outerjoin(chosen, true())).order_by(*ordered)).all()
+    return rows[0].number, [row.id for row in rows if row.id is not None]
+
+
+def _rows(session: Session, order: Order, ids: list[Any]) -> list[Any]:
+    if not ids:
+        return []
+    statement: Any = select(Product, order.key.label("sort_key")).where(Product.id.in_(ids))
+    rows = {row[0].id: row for row in session.execute(statement)}
+    return [rows[one] for one in ids if one in rows]  # without those that were deleted meanwhile
+
+
+def paged(filtered: Select[Any], order: Order, query: dict[str, Any]) -> Select[Any]:
+    """Return the statement of a page and one more row, each a product with its `sort_key`. Raises ValidationFailed."""
+    statement = order.placed(filtered.add_columns(order.key.label("sort_key")), order.keys, query)
+    return statement.limit(query["limit"] + 1)
+
+
+@contextmanager
+def _planned(session: Session, settings: dict[str, str]) -> Iterator[None]:
+    """Keep the planner to one of the two ways within the block."""
+    _set(session, settings)
+    yield
+    _set(session, dict.fromkeys(settings, "on"))
+
+
+def _set(database: Connection | Session, settings: dict[str, str]) -> None:
+    calls = ", ".join(f"set_config('{name}', '{value}', true)" for name, value in settings.items())
+    database.execute(text(f"SELECT {calls}"))  # nosec B608  # our own names

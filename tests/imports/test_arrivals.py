@@ -1,0 +1,153 @@
+"""Files that come in piece by piece: begun, broken off, taken up again, made whole."""
+
+import io
+import os
+import time
+import uuid
+
+import pytest
+
+from catalog.errors import Conflict, NotFound, StorageFull, TooLarge, UnsupportedMediaType, ValidationFailed
+from catalog.imports import arrivals, drafts, storage
+
+CONTENT = b"sku,name\n" + b"".join(b"S-%d,Lamp\n" % number for number in range(1_000))
+SIZE = len(CONTENT)
+
+
+@pytest.fixture
+def arriving(context):
+    """Begin a file; whatever is left at the end is put away."""
+
+    def begin(filename="products.csv", size=SIZE, modified=1):
+        return arrivals.begin(filename, size, modified)
+
+    yield begin
+    for one in arrivals.listing():
+        arrivals.discard(one.id)
+    for draft in drafts.listing():
+        drafts.discard(draft.id)
+
+
+def append(arrival, offset, data):
+    return arrivals.append(arrival.id, offset, io.BytesIO(data))
+
+
+def test_a_file_in_pieces_becomes_a_draft_byte_for_byte(arriving):
+    arrival = arriving()
+    for offset in range(0, SIZE, 3_000):
+        arrival = append(arrival, offset, CONTENT[offset : offset + 3_000])
+    draft = arrivals.finish(arrival.id)
+    assert draft.path.read_bytes() == CONTENT
+    assert (draft.filename, draft.size) == ("products.csv", SIZE)
+    assert drafts.get(draft.id).options["mode"] == "upsert"
+    assert arrivals.listing() == []
+    with pytest.raises(NotFound):
+        arrivals.get(arrival.id)
+
+
+def test_the_same_file_begun_again_goes_on_where_it_was(arriving):
+    append(arriving(), 0, CONTENT[:5_000])
+    again = arriving()
+    assert (again.received, again.percent) == (5_000, 100 * 5_000 // SIZE)
+    append(again, 5_000, CONTENT[5_000:])
+    assert arrivals.finish(again.id).path.read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("other", [{"filename": "others.csv"}, {"size": SIZE + 1}, {"modified": 2}])
+def test_another_file_begins_anew(arriving, other):
+    append(arriving(), 0, CONTENT[:5_000])
+    assert arriving(**other).received == 0
+
+
+def test_of_a_piece_that_breaks_off_what_has_come_stays(arriving):
+    class Broken(io.BytesIO):
+        def read(self, size=-1):
+            if self.tell() > 0:
+                raise ConnectionResetError
+            return super().read(2_000)
+
+    arrival = arriving()
+    with pytest.raises(ConnectionResetError):
+        arrivals.append(arrival.id, 0, Broken(CONTENT))
+    assert arriving().received == 2_000
+    append(arrival, 2_000, CONTENT[2_000:])
+    assert arrivals.finish(arrival.id).path.read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("offset", [0, 4_999, 5_001])
+def test_a_piece_that_does_not_fit_is_refused_and_changes_nothing(arriving, offset):
+    arrival = append(arriving(), 0, CONTENT[:5_000])
+    with pytest.raises(Conflict, match="5,000 bytes"):
+        append(arrival, offset, CONTENT[5_000:])
+    assert arrivals.get(arrival.id).received == 5_000
+
+
+def test_two_writers_of_one_file_do_not_mix(arriving):
+    arrival = arriving()
+
+    class Slow(io.BytesIO):
+        def read(self, size=-1):
+            with pytest.raises(Conflict, match="Another page"):
+                append(arrival, 0, CONTENT)
+            return super().read(size)
+
+    arrivals.append(arrival.id, 0, Slow(CONTENT))
+    assert arrivals.finish(arrival.id).path.read_bytes() == CONTENT
+
+
+def test_a_file_that_is_not_whole_is_no_draft_yet(arriving):
+    arrival = append(arriving(), 0, CONTENT[:5_000])
+    with pytest.raises(Conflict, match="5,000 of"):
+        arrivals.finish(arrival.id)
+    assert [one.id for one in arrivals.listing()] == [arrival.id]
+
+
+def test_a_file_longer_than_was_said_is_refused(arriving):
+    arrival = arriving(size=100)
+    with pytest.raises(ValidationFailed):
+        append(arrival, 0, CONTENT)
+    assert arrivals.get(arrival.id).received == 100
+
+
+def test_what_is_no_product_file_is_refused_by_its_name_or_its_first_bytes_and_is_gone(arriving):
+    with pytest.raises(UnsupportedMediaType):
+        arriving("picture.png")
+    arrival = arriving("products.csv", 1_000_000)
+    with pytest.raises(UnsupportedMediaType, match="PNG"):
+        append(arrival, 0, b"\x89PNG" + b"\0" * 100)
+    assert arrivals.listing() == []
+
+
+def test_a_file_that_is_too_large_is_refused_before_it_comes(arriving, context):
+    with pytest.raises(TooLarge):
+        arriving(size=(context.config["UPLOAD_MAX_MB"] << 20) + 1)
+
+
+def test_a_full_disk_is_told_and_what_is_here_stays(arriving, monkeypatch):
+    arrival = append(arriving(), 0, CONTENT[:5_000])
+
+    class Full(io.BytesIO):
+        def read(self, size=-1):
+            raise OSError(28, "No space left on device")
+
+    with pytest.raises(StorageFull):
+        arrivals.append(arrival.id, 5_000, Full())
+    assert arrivals.get(arrival.id).received == 5_000
+
+
+def test_a_name_is_only_a_name(arriving):
+    assert arriving("../../etc/products.csv").filename == "products.csv"
+
+
+def test_what_nobody_goes_on_with_for_a_day_is_put_away(arriving):
+    old, young = arriving(modified=1), arriving(modified=2)
+    for path in storage.folder("arrivals").glob(f"{old.id}*"):
+        os.utime(path, (time.time() - drafts.KEPT_SECONDS - 1,) * 2)
+    arrivals.prune()
+    assert [one.id for one in arrivals.listing()] == [young.id]
+
+
+def test_no_such_arrival_is_not_found(context):
+    for ask in (arrivals.get, arrivals.finish, lambda one: arrivals.append(one, 0, io.BytesIO(b"x"))):
+        with pytest.raises(NotFound):
+            ask(uuid.uuid4())
