@@ -90,10 +90,20 @@ def may(scope: str) -> bool:
     return caller().may(scope)
 
 
-def show(template: str, *, part: str | None = None, notice: str | None = None, **values: Any) -> Response:
-    """Return a page, or only `part` of it to a script that replaces that; `notice` is said to the user."""
+def show(
+    template: str,
+    *,
+    part: str | None = None,
+    notice: str | None = None,
+    allow: dict[str, str] | None = None,
+    **values: Any,
+) -> Response:
+    """Return a page, or only `part` of it to a script that replaces that; `notice` is said to the user.
+
+    `allow` is what the page's policy allows beside forms.
+    """
     name = part if part and is_part() else template
-    response = pages.page(f"console/{name}", allow=FORMS, **values)
+    response = pages.page(f"console/{name}", allow=FORMS | (allow or {}), **values)
     response.headers["Cache-Control"] = "no-store" if gate.session_token() else "private, no-cache"
     response.vary.add("HX-Request")
     response.set_cookie(
