@@ -123,6 +123,21 @@ SETTINGS = (
     Setting("PORT", "int", 5000, "port that the web server binds", validate.Range(min=1, max=65535)),
     Setting("WEB_WORKERS", "int", None, "gunicorn processes; blank: one for each core", _at_least(1)),
     Setting("WEB_THREADS", "int", 4, "threads of each gunicorn process", _at_least(1)),
+    Setting(
+        "WEB_DRAIN_SECONDS",
+        "float",
+        None,
+        "how long a web server that was told to end goes on answering while `/health/ready` is 503, for balancers to"
+        " take it out; blank: 0 in development, 5 in production",
+        _at_least(0),
+    ),
+    Setting(
+        "WEB_KEEPALIVE_SECONDS",
+        "int",
+        75,
+        "how long a connection without requests is kept: longer than the proxy before it keeps its own",
+        _at_least(1),
+    ),
     Setting("LOG_LEVEL", "str", "INFO", "lowest level that is logged"),
     Setting(
         "DATABASE_URL",
