@@ -6,7 +6,7 @@ from flask import Response, redirect, request, url_for
 
 from catalog import metrics
 from catalog.access import PUBLIC
-from catalog.health import schemas, service
+from catalog.health import backlog, schemas, service
 from catalog.http import Blueprint
 from catalog.openapi import RETRY_AFTER
 
@@ -84,9 +84,9 @@ def hello() -> Any:
 def show_metrics() -> Any:
     """Read what was counted
 
-    By all processes of this server, in the text format of Prometheus.
+    By all processes of this server, and what waits just now, in the text format of Prometheus.
     """
-    body, content_type = metrics.render()
+    body, content_type = metrics.render(backlog.Gauges())
     return Response(body, content_type=content_type)
 
 
