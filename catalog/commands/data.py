@@ -24,7 +24,7 @@ def init_db(count: int) -> None:
         if app.config["CATALOG_ENV"] == "production":
             raise click.ClickException("Sample products are for development; this is CATALOG_ENV=production.")
         with app.app_context():
-            _migrate()
+            migrate()
             from catalog.products import seeds
 
             click.echo(f"{seeds.seed(count)} sample products added.")
@@ -36,14 +36,14 @@ def prepare() -> None:
 
     app = create_app(routes=False)
     with app.app_context():
-        _migrate()
+        migrate()
         if app.config["CATALOG_ENV"] == "development" and app.config["SEED_ON_START"]:
             from catalog.products import seeds
 
             seeds.seed_if_empty()
 
 
-def _migrate() -> None:
+def migrate() -> None:
     """Upgrade under an advisory lock: of several that start at once one migrates, the others wait for it."""
     from flask_migrate import upgrade
     from sqlalchemy import text
