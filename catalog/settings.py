@@ -87,6 +87,7 @@ PRODUCTION_RATES = {
     "WRITES": "12000/minute",
     "UPLOADS": "20000/hour",
     "GRAPHQL": "1000000/minute",
+    "WRONG_KEYS": "60/minute",
 }
 
 
@@ -244,6 +245,7 @@ SETTINGS = (
     _rate_setting("WRITES", "the same for writes"),
     _rate_setting("UPLOADS", "the same for megabytes of uploads"),
     _rate_setting("GRAPHQL", "the same for the cost of GraphQL operations"),
+    _rate_setting("WRONG_KEYS", "the same for wrong keys from one address; a right one goes on working"),
     Setting(
         "RATE_LIMIT_SIGN_IN_NAME",
         "str",
