@@ -175,6 +175,7 @@ place() { # VERB FILE …: find FILE from where the command was given.
         exit 2
     fi
     case $2 in /*) file=$2 ;; *) file=$origin/$2 ;; esac
+    umask 077 # a backup is for its owner alone
 }
 
 private_networks() { # Let webhooks call what runs in other containers, until the next start.
