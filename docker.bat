@@ -82,6 +82,23 @@ exit /b
 call :with_file %*
 exit /b
 
+:verb_backup Write the whole database to FILE, as of one moment, while the service works.
+call :place %* || exit /b
+call :compose exec -T postgres pg_dump --format=custom --no-owner --no-privileges >"%FILE%.part" || exit /b
+move /y "%FILE%.part" "%FILE%" >nul
+exit /b
+
+:verb_restore Put what backup wrote to FILE into the empty database of the stopped service: restore FILE [--force]
+call :place %* || exit /b
+call :catalog begin-restore %REST% || exit /b
+call :compose exec -T postgres pg_restore --exit-on-error --single-transaction --no-owner --no-privileges --dbname=connect_timeout=10 <"%FILE%"
+if errorlevel 1 (
+    call :catalog finish-restore --failed
+    exit /b 1
+)
+call :catalog finish-restore
+exit /b
+
 :verb_transform Apply a transform: transform add 5 7; --list shows them all.
 call :alone %*
 exit /b
@@ -161,6 +178,18 @@ for %%F in ("%FIRST%") do (
 popd
 call :compose run --rm %TTY% --no-deps --volume "%FOLDER%:/files" cli "%~1" "/files/%NAME%" %REST%
 exit /b
+
+:place
+if "%~2"=="" (
+    >&2 echo Say which file: docker.bat %~1 FILE
+    exit /b 2
+)
+call :shift %*
+call :shift %REST%
+pushd "%ORIGIN%"
+for %%F in ("%~2") do set "FILE=%%~fF"
+popd
+exit /b 0
 
 :private_networks
 set "WEBHOOK_ALLOWED_NETWORKS=172.16.0.0/12,192.168.0.0/16,10.0.0.0/8"

@@ -77,6 +77,22 @@ verb_export() { # Export the running service's products to FILE, or - for the sc
     with_file "$@"
 }
 
+verb_backup() { # Write the whole database to FILE, as of one moment, while the service works.
+    place "$@"
+    compose exec -T postgres pg_dump --format=custom --no-owner --no-privileges >"$file.part"
+    mv "$file.part" "$file"
+}
+
+verb_restore() { # Put what backup wrote to FILE into the empty database of the stopped service: restore FILE [--force]
+    place "$@"
+    catalog begin-restore ${3-}
+    if ! compose exec -T postgres pg_restore --exit-on-error --single-transaction --no-owner --no-privileges --dbname=connect_timeout=10 <"$file"; then
+        catalog finish-restore --failed
+        exit 1
+    fi
+    catalog finish-restore
+}
+
 verb_transform() { # Apply a transform: transform add 5 7; --list shows them all.
     alone "$@"
 }
@@ -151,6 +167,15 @@ with_file() { # VERB FILE …: run a verb in a container that sees the folder of
     folder=$(cd "$origin" && cd "$(dirname -- "$2")" && pwd)
     shift 2
     compose run --rm $tty --no-deps --user "$(id -u):$(id -g)" --volume "$folder:/files" cli "$verb" "/files/$name" "$@"
+}
+
+place() { # VERB FILE …: find FILE from where the command was given.
+    if [ -z "${2-}" ]; then
+        echo "Say which file: ./docker.sh $1 FILE" >&2
+        exit 2
+    fi
+    case $2 in /*) file=$2 ;; *) file=$origin/$2 ;; esac
+    umask 077 # a backup is for its owner alone
 }
 
 private_networks() { # Let webhooks call what runs in other containers, until the next start.

@@ -13,6 +13,7 @@ from catalog.config import check_open_address as _check_open_address
 from catalog.config import load as _load
 from catalog.gate import is_open as _is_open
 from catalog.logs import configure as _configure_logs
+from catalog.web import leaving as _leaving
 
 try:
     _settings = _load()
@@ -28,7 +29,9 @@ preload_app = True  # imported once, its memory shared
 forwarded_allow_ips = ""  # who is believed about addresses is TRUSTED_PROXIES' alone to say
 limit_request_line, limit_request_fields, limit_request_field_size = 8190, 100, 8190  # 414, 431
 
-graceful_timeout = 20 if _settings["CATALOG_ENV"] == "production" else 2
+_is_production = _settings["CATALOG_ENV"] == "production"
+graceful_timeout = 20 if _is_production else 2
+keepalive = _settings["WEB_KEEPALIVE_SECONDS"]
 control_socket_disable = True  # on by default, at one path for all projects of a user
 
 
@@ -67,6 +70,11 @@ def on_starting(server: Any) -> None:
     except _ConfigError as error:
         sys.exit(str(error))
     server.log.warning("Open: whoever reaches this service needs no key. CATALOG_ENV=production asks for keys.")
+
+
+def when_ready(server: Any) -> None:
+    """See to it that a deployment drops no request."""
+    _leaving.arrange(server, _settings["WEB_DRAIN_SECONDS"])
 
 
 def post_fork(_server: Any, _worker: Any) -> None:

@@ -103,7 +103,7 @@ def _put_up_the_gate(app: Flask) -> None:
     from catalog.auth import keyring
     from catalog.sessions import service as sessions
 
-    gate.register(app, keyring.register(app), sessions.bearer)
+    gate.register(app, ratelimits.counting_wrong_keys(app, keyring.register(app)), sessions.bearer)
 
 
 def _register_features(app: Flask) -> None:

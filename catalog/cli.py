@@ -5,6 +5,7 @@ import difflib
 import click
 
 from catalog.commands import (
+    backups,
     data,
     demo,
     develop,
@@ -84,6 +85,8 @@ VERBS = (
     data.init_db,
     imports.import_file,
     exports.export_file,
+    backups.backup,
+    backups.restore,
     transforms.transform,
     webhooks.verb,
     orders.verb,
@@ -108,6 +111,8 @@ VERBS = (
     processes.worker,
     processes.clock,
     processes.send_webhooks,
+    backups.begin_restore,
+    backups.finish_restore,
 )
 
 for _verb in VERBS:

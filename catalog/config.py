@@ -59,6 +59,8 @@ def _completed(values: dict[str, Any]) -> dict[str, Any]:
         values["WEBHOOK_ALLOWED_NETWORKS"] = () if values["CATALOG_ENV"] == "production" else LOOPBACK
     if values["GRAPHQL_INTROSPECTION"] is None:
         values["GRAPHQL_INTROSPECTION"] = values["CATALOG_ENV"] != "production"
+    if values["WEB_DRAIN_SECONDS"] is None:
+        values["WEB_DRAIN_SECONDS"] = 5.0 if values["CATALOG_ENV"] == "production" else 0.0
     for kind, rate in PRODUCTION_RATES.items():
         values[f"RATE_LIMIT_{kind}"] = _rate_in_force(values[f"RATE_LIMIT_{kind}"], rate, values["CATALOG_ENV"])
     values["DATABASE_URL"] = _with_driver(values["DATABASE_URL"])

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from flask import Response
 
-from catalog import streams
+from catalog import draining, streams
 
 STILL_THERE = b": still there\n\n"  # a comment; it finds out whether anybody still listens
 
@@ -54,7 +54,7 @@ class EventStream:
             if told or time.monotonic() > heard + self._pace.beat_seconds:
                 yield told or STILL_THERE
                 heard = time.monotonic()
-            if not self._release or time.monotonic() > ends:
+            if not self._release or draining.has_begun() or time.monotonic() > ends:
                 return
             time.sleep(self._pace.look_seconds)
             if not self._is_let_in():

@@ -12,6 +12,7 @@ from pathlib import Path
 from flask import Flask, Response, g, request
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
 
 _METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 _BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0)
@@ -71,10 +72,12 @@ def cache_reads_so_far() -> dict[str, int]:
     return {sample.labels["outcome"]: int(sample.value) for sample in samples}
 
 
-def render() -> tuple[bytes, str]:
-    """Return everything counted, of all processes of this server, and its content type."""
-    registry = REGISTRY
+def render(gauges: Collector) -> tuple[bytes, str]:
+    """Return everything counted, of all processes of this server, with these gauges, and its content type."""
+    registry = CollectorRegistry()
     if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
-        registry = CollectorRegistry()
         MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    else:
+        registry.register(REGISTRY)
+    registry.register(gauges)
     return generate_latest(registry), CONTENT_TYPE_LATEST

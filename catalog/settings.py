@@ -87,6 +87,7 @@ PRODUCTION_RATES = {
     "WRITES": "12000/minute",
     "UPLOADS": "20000/hour",
     "GRAPHQL": "1000000/minute",
+    "WRONG_KEYS": "60/minute",
 }
 
 
@@ -123,6 +124,21 @@ SETTINGS = (
     Setting("PORT", "int", 5000, "port that the web server binds", validate.Range(min=1, max=65535)),
     Setting("WEB_WORKERS", "int", None, "gunicorn processes; blank: one for each core", _at_least(1)),
     Setting("WEB_THREADS", "int", 4, "threads of each gunicorn process", _at_least(1)),
+    Setting(
+        "WEB_DRAIN_SECONDS",
+        "float",
+        None,
+        "how long a web server that was told to end goes on answering while `/health/ready` is 503, for balancers to"
+        " take it out; blank: 0 in development, 5 in production",
+        _at_least(0),
+    ),
+    Setting(
+        "WEB_KEEPALIVE_SECONDS",
+        "int",
+        75,
+        "how long a connection without requests is kept: longer than the proxy before it keeps its own",
+        _at_least(1),
+    ),
     Setting("LOG_LEVEL", "str", "INFO", "lowest level that is logged"),
     Setting(
         "DATABASE_URL",
@@ -229,6 +245,7 @@ SETTINGS = (
     _rate_setting("WRITES", "the same for writes"),
     _rate_setting("UPLOADS", "the same for megabytes of uploads"),
     _rate_setting("GRAPHQL", "the same for the cost of GraphQL operations"),
+    _rate_setting("WRONG_KEYS", "the same for wrong keys from one address; a right one goes on working"),
     Setting(
         "RATE_LIMIT_SIGN_IN_NAME",
         "str",

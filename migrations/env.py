@@ -6,6 +6,9 @@ from sqlalchemy import text
 
 # Two processes that migrate at once take turns: an advisory lock of PostgreSQL.
 LOCK = 0x6D6967726174
+# Whoever comes after a migration that waits for a table waits too: shorter than a request does, which gives up after
+# DATABASE_LOCK_TIMEOUT_SECONDS. Who runs a migration tries again.
+LOCK_TIMEOUT = "2s"
 
 database = current_app.extensions["migrate"].db
 
@@ -15,6 +18,7 @@ def run_migrations() -> None:
     options = current_app.extensions["migrate"].configure_args
     with database.engine.connect() as connection:
         connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": LOCK})
+        connection.execute(text("SELECT set_config('lock_timeout', :longest, false)"), {"longest": LOCK_TIMEOUT})
         connection.commit()
         context.configure(
             connection=connection,
@@ -24,6 +28,7 @@ def run_migrations() -> None:
         )
         with context.begin_transaction():
             context.run_migrations()
+        connection.execute(text("RESET lock_timeout"))
         connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": LOCK})
         connection.commit()
 

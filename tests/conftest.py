@@ -98,6 +98,26 @@ def app(environment: dict[str, str]) -> Iterator[Flask]:
 
 
 @pytest.fixture
+def empty_database(database_url: str, environment: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A database without any table, in an application context on it."""
+    url = make_url(database_url)
+    name = f"{url.database}_migrations"
+    admin = create_engine(url.set(database="postgres"), isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name}"))
+    for key, value in environment.items():
+        monkeypatch.setenv(key, value)
+    monkeypatch.setenv("DATABASE_URL", url.set(database=name).render_as_string(hide_password=False))
+    app = create_app()
+    with app.app_context():
+        yield
+        db.engine.dispose()
+    with admin.connect() as connection:
+        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+    admin.dispose()
+
+
+@pytest.fixture
 def savepoint(app: Flask) -> Iterator[Connection]:
     """One connection for the whole test, rolled back at its end, whatever the code commits."""
     with app.app_context():

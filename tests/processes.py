@@ -55,12 +55,21 @@ def running(environment: dict[str, str], *command: str) -> Iterator[subprocess.P
 @contextlib.contextmanager
 def served(environment: dict[str, str], workers: int = 1, wsgi: str = "wsgi:app") -> Iterator[str]:
     """Run the web server with so many processes and yield its address, e.g. `http://127.0.0.1:23456`."""
+    with web_server(environment, workers, wsgi) as (url, _):
+        yield url
+
+
+@contextlib.contextmanager
+def web_server(
+    environment: dict[str, str], workers: int = 1, wsgi: str = "wsgi:app"
+) -> Iterator[tuple[str, "subprocess.Popen[bytes]"]]:
+    """The same, with gunicorn's master, for tests that send it signals."""
     port = free_port()
     settings = {**environment, "PORT": str(port), "WEB_WORKERS": str(workers), "CATALOG_ENV_FILE": os.devnull}
-    with running(settings, "-m", "gunicorn", "--config", "gunicorn.conf.py", wsgi):
+    with running(settings, "-m", "gunicorn", "--config", "gunicorn.conf.py", wsgi) as master:
         url = f"http://127.0.0.1:{port}"
         wait_for(lambda: _answers(f"{url}/health/live"))
-        yield url
+        yield url, master
 
 
 def _answers(url: str) -> bool:

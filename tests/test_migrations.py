@@ -7,33 +7,12 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from flask_migrate import downgrade, upgrade
-from sqlalchemy import create_engine, inspect, text
-from sqlalchemy.engine import make_url
+from sqlalchemy import inspect, text
 
-from catalog.app import create_app
 from catalog.extensions import db
 from catalog.webhooks import secret_headers
 
 FOLDER = str(Path(__file__).parent.parent / "migrations")
-
-
-@pytest.fixture
-def empty_database(database_url, environment, monkeypatch):
-    url = make_url(database_url)
-    name = f"{url.database}_migrations"
-    admin = create_engine(url.set(database="postgres"), isolation_level="AUTOCOMMIT")
-    with admin.connect() as connection:
-        connection.execute(text(f"CREATE DATABASE {name}"))
-    for key, value in environment.items():
-        monkeypatch.setenv(key, value)
-    monkeypatch.setenv("DATABASE_URL", url.set(database=name).render_as_string(hide_password=False))
-    app = create_app()
-    with app.app_context():
-        yield
-        db.engine.dispose()
-    with admin.connect() as connection:
-        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
-    admin.dispose()
 
 
 def tables() -> set[str]:

@@ -3,10 +3,13 @@
 import os
 import subprocess
 import sys
+import time
 
 import click
 
 MIGRATION_LOCK = 0x6D696772  # "migr": the advisory lock of whoever migrates
+LOCK_TRIES = 100
+LOCK_PAUSE_SECONDS = 1.0  # in which those go on who have waited behind a migration
 
 
 @click.command("init-db")
@@ -24,7 +27,7 @@ def init_db(count: int) -> None:
         if app.config["CATALOG_ENV"] == "production":
             raise click.ClickException("Sample products are for development; this is CATALOG_ENV=production.")
         with app.app_context():
-            _migrate()
+            migrate()
             from catalog.products import seeds
 
             click.echo(f"{seeds.seed(count)} sample products added.")
@@ -36,16 +39,15 @@ def prepare() -> None:
 
     app = create_app(routes=False)
     with app.app_context():
-        _migrate()
+        migrate()
         if app.config["CATALOG_ENV"] == "development" and app.config["SEED_ON_START"]:
             from catalog.products import seeds
 
             seeds.seed_if_empty()
 
 
-def _migrate() -> None:
+def migrate() -> None:
     """Upgrade under an advisory lock: of several that start at once one migrates, the others wait for it."""
-    from flask_migrate import upgrade
     from sqlalchemy import text
 
     from catalog.extensions import db
@@ -53,9 +55,26 @@ def _migrate() -> None:
     with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": MIGRATION_LOCK})
         try:
-            upgrade()
+            _upgrade()
         finally:
             connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": MIGRATION_LOCK})
+
+
+def _upgrade() -> None:
+    """Try again while others hold what a migration needs; those that are in stay in."""
+    from flask_migrate import upgrade
+    from psycopg2.errors import LockNotAvailable
+    from sqlalchemy.exc import OperationalError
+
+    for tries_left in reversed(range(LOCK_TRIES)):
+        try:
+            upgrade()
+            return
+        except OperationalError as error:
+            if not isinstance(error.orig, LockNotAvailable) or not tries_left:
+                raise
+            click.echo("A table is in use; trying again.", err=True)
+            time.sleep(LOCK_PAUSE_SECONDS)
 
 
 def run_flask(arguments: list[str]) -> int:

@@ -12,7 +12,7 @@ def rotate_encryption() -> None:
     """Encrypt every stored secret with the first of ENCRYPTION_KEYS; say when the others are no longer needed."""
     renewed = 0
     for _ in range(MOST_PASSES):  # a process that was not restarted yet may still write with the old key
-        tally = _run_once()
+        tally = reencrypt_all()
         renewed += tally.renewed
         if not tally.renewed:
             break
@@ -23,7 +23,8 @@ def rotate_encryption() -> None:
     click.get_current_context().exit(1 if tally.unopened or tally.renewed else 0)
 
 
-def _run_once() -> Any:
+def reencrypt_all() -> Any:
+    """Encrypt every stored secret with the first key, and return the Tally."""
     from catalog import idempotency
     from catalog.reencryption import Tally
     from catalog.webhooks import service as webhooks

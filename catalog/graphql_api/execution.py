@@ -12,7 +12,7 @@ from catalog.graphql_api import limits
 from catalog.graphql_api.documents import Invalid, prepared, scopes_of
 from catalog.graphql_api.errors import Refused, answered
 from catalog.graphql_api.schema import schema
-from catalog.http import fingerprint
+from catalog.strictjson import fingerprint
 
 Body = dict[str, Any]
 

@@ -5,7 +5,7 @@ from typing import Any
 import marshmallow as ma
 from marshmallow import fields
 
-from catalog.http import parse_json
+from catalog.strictjson import parse_json
 
 _QUERY = "query Cheapest($first: Int) { allProducts(first: $first) { title price } }"
 

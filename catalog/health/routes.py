@@ -6,7 +6,7 @@ from flask import Response, redirect, request, url_for
 
 from catalog import metrics
 from catalog.access import PUBLIC
-from catalog.health import schemas, service
+from catalog.health import backlog, schemas, service
 from catalog.http import Blueprint
 from catalog.openapi import RETRY_AFTER
 
@@ -19,6 +19,7 @@ blueprint = Blueprint(
 )
 
 _BY_ACCEPT = {"Vary": "Accept"}
+_NOT_READY = "PostgreSQL is away, or this web server is about to end"
 _COUNTED = '# TYPE catalog_requests_total counter\ncatalog_requests_total{method="GET",status="200"} 7.0\n'
 
 
@@ -37,7 +38,7 @@ def root() -> Any:
 
 @blueprint.get("/health")
 @blueprint.response(200, schemas.HealthSchema)
-@blueprint.alt_response(503, schema=schemas.HealthSchema, description="PostgreSQL is away", headers=RETRY_AFTER)
+@blueprint.alt_response(503, schema=schemas.HealthSchema, description=_NOT_READY, headers=RETRY_AFTER)
 def health() -> Any:
     """Tell whether requests can be answered
 
@@ -58,12 +59,12 @@ def live() -> Any:
 
 @blueprint.get("/health/ready")
 @blueprint.response(200, schemas.HealthSchema)
-@blueprint.alt_response(503, schema=schemas.HealthSchema, description="PostgreSQL is away", headers=RETRY_AFTER)
+@blueprint.alt_response(503, schema=schemas.HealthSchema, description=_NOT_READY, headers=RETRY_AFTER)
 def ready() -> Any:
     """Tell whether requests can be answered
 
-    200 while PostgreSQL answers, `degraded` without Redis; each dependency with its latency, and the age of the last
-    beats of the clock and of a worker.
+    200 while PostgreSQL answers, `degraded` without Redis; 503 and `draining` once this web server was told to end;
+    each dependency with its latency, and the age of the last beats of the clock and of a worker.
     """
     return _answer(service.readiness())
 
@@ -83,13 +84,13 @@ def hello() -> Any:
 def show_metrics() -> Any:
     """Read what was counted
 
-    By all processes of this server, in the text format of Prometheus.
+    By all processes of this server, and what waits just now, in the text format of Prometheus.
     """
-    body, content_type = metrics.render()
+    body, content_type = metrics.render(backlog.Gauges())
     return Response(body, content_type=content_type)
 
 
 def _answer(report: dict[str, Any]) -> Any:
-    if report["status"] == "unavailable":
+    if report["status"] in ("unavailable", "draining"):
         return report, 503, {"Retry-After": "5"}
     return report

@@ -43,7 +43,7 @@ class BeatsSchema(ma.Schema):
 class HealthSchema(ma.Schema):
     """How the service is."""
 
-    status = fields.String(required=True, validate=validate.OneOf(["ok", "degraded", "unavailable"]))
+    status = fields.String(required=True, validate=validate.OneOf(["ok", "degraded", "unavailable", "draining"]))
     version = fields.String(required=True, metadata={"example": "0.1.0"})
     access = fields.String(
         required=True,

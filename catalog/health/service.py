@@ -11,7 +11,7 @@ from rq import Worker
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
-from catalog import __version__, clock, gate, jobqueue
+from catalog import __version__, clock, draining, gate, jobqueue
 from catalog.extensions import db
 
 FAILURES = (SQLAlchemyError, redis.RedisError, OSError)
@@ -30,7 +30,8 @@ def hello() -> dict[str, Any]:
 def readiness() -> dict[str, Any]:
     """Return the state of each dependency with its latency, and the age of the last beats, in seconds.
 
-    `status` is `ok`, `degraded` (Redis is away: reads and writes go on) or `unavailable` (PostgreSQL is).
+    `status` is `ok`, `degraded` (Redis is away: reads and writes go on), `unavailable` (PostgreSQL is) or `draining`
+    (this web server is about to end).
     """
     dependencies = {
         "database": _probe(_ask_database),
@@ -47,6 +48,8 @@ def readiness() -> dict[str, Any]:
 
 
 def _overall(dependencies: dict[str, dict[str, Any]]) -> str:
+    if draining.has_begun():
+        return "draining"
     if dependencies["database"]["status"] != "ok":
         return "unavailable"
     return "ok" if all(one["status"] == "ok" for one in dependencies.values()) else "degraded"

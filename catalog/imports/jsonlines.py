@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from catalog.errors import BadRequest, ValidationFailed, field_error
-from catalog.http import parse_json
 from catalog.imports import files
 from catalog.imports.check import RowRejected
 from catalog.imports.files import BadFile
 from catalog.imports.reader import FIELDS, OURS, Header, Record
+from catalog.strictjson import parse_json
 
 MAX_LINE_BYTES = 8 << 20
 SUFFIX = ".jsonl"

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from catalog.errors import CatalogError, FieldError, ValidationFailed, field_error
-from catalog.http import parse_json
 from catalog.imports.check import Checker, RowRejected
 from catalog.imports.reader import FIELDS, Header
+from catalog.strictjson import parse_json
 from catalog.transforms import service as transforms
 
 MAX_STEPS = 20

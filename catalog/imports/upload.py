@@ -14,8 +14,8 @@ from werkzeug.datastructures import FileStorage, MultiDict
 from werkzeug.formparser import FormDataParser
 
 from catalog.errors import BadRequest, TooLarge, UnsupportedMediaType, ValidationFailed, field_error, flatten
-from catalog.http import fingerprint
 from catalog.imports import storage
+from catalog.strictjson import fingerprint
 
 MAX_FORM_BYTES = 500_000  # also has to hold what werkzeug reads at once
 MAX_PARTS = 32

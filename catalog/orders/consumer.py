@@ -23,11 +23,11 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from catalog.errors import CatalogError, flatten
 from catalog.extensions import db
-from catalog.http import parse_json
 from catalog.orders import service
 from catalog.orders.content import Content
 from catalog.orders.redislist import Dead, RedisList
 from catalog.orders.schemas import OrderSubmitSchema
+from catalog.strictjson import parse_json
 
 log = logging.getLogger(__name__)
 

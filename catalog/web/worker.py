@@ -17,7 +17,7 @@ from typing import Any
 
 from gunicorn import util
 
-from catalog import headers
+from catalog import draining, headers
 from catalog.errors import HTTP_CODES
 from catalog.web.even import EvenWorker
 from catalog.web.incoming import Chunks, Incoming, PatientUnreader, first_piece, is_whole
@@ -26,6 +26,7 @@ LOOK_SECONDS = 0.25
 PARKED_SECONDS = 120.0  # how long a large body waits for the threads that read such
 HELD_BYTES = 32_000_000  # of requests that are not whole, altogether
 SEND_SECONDS = 60  # a client that takes nothing for so long is given up
+FIRST_BYTE_SECONDS = 2.0  # a new connection on which nothing comes
 
 
 class Worker(EvenWorker):
@@ -55,7 +56,9 @@ class Worker(EvenWorker):
         self._take_in(conn, conn.incoming)
 
     def handle_request(self, req: Any, conn: Any) -> Any:
-        """Run the application, in a thread."""
+        """Run the application, in a thread; from the beginning of the end on, no connection is kept."""
+        if draining.has_begun():
+            self.max_keepalived = 0
         if conn.streams:
             req.body.reader = Chunks(req.body.reader)
         return super().handle_request(req, conn)
@@ -68,6 +71,19 @@ class Worker(EvenWorker):
                 waiting = self._parked.popleft()
                 self._let_in(waiting, waiting.incoming)
         super().finish_request(conn, fs)
+
+    def set_accept_enabled(self, enabled: bool) -> None:
+        """Before the end take what is still waiting to be accepted: it would be reset."""
+        if not self.alive and self._accepting:
+            known = -1
+            while known != self.nr_conns:
+                known = self.nr_conns
+                for listener in self.sockets:
+                    self.accept(listener)
+        super().set_accept_enabled(enabled)
+        if not self.alive:
+            for listener in self.sockets:
+                listener.close()
 
     def murder_pending(self) -> None:
         """Cut off whose time has run out; all of them are looked at, since theirs differ."""
@@ -105,7 +121,7 @@ class Worker(EvenWorker):
         if self._held > HELD_BYTES:
             self._cut_off(conn, HTTPStatus.SERVICE_UNAVAILABLE)
             return
-        conn.timeout = incoming.deadline() if incoming.size else time.monotonic() + self.cfg.keepalive
+        conn.timeout = incoming.deadline() if incoming.size else time.monotonic() + FIRST_BYTE_SECONDS
         self.pending_conns.append(conn)
         self.poller.register(conn.sock, EVENT_READ, partial(self.on_pending_socket_readable, conn))
 

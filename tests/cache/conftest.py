@@ -1,8 +1,6 @@
 """An application with a cache Redis of its own, which a test may kill, stop, wipe and fill."""
 
-import signal
 from collections.abc import Iterator
-from pathlib import Path
 from uuid import UUID
 
 import pytest
@@ -13,35 +11,20 @@ from catalog import cache
 from catalog.app import create_app
 from catalog.extensions import db
 from catalog.products import service
-from catalog.stack.places import Places
-from catalog.stack.redis import CACHE, Redis
-from tests import servers
+from catalog.stack.redis import Redis
+from tests import cacheserver
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory) -> Iterator[Redis]:
-    if servers.GIVEN:
-        pytest.skip("kills, stops and wipes a Redis of its own, and here is none but those that are given")
-    folder: Path = tmp_path_factory.mktemp("cache")
-    places = Places(folder)
-    places.create()
-    server = Redis(places, "redis-cache", CACHE)
-    server.start()
-    yield server
-    server.send(signal.SIGCONT)
-    server.stop()
+    with cacheserver.started(tmp_path_factory.mktemp("cache")) as server:
+        yield server
 
 
 @pytest.fixture
 def direct(server) -> Iterator[redis.Redis]:
     """redis-py's view of what lies in the cache."""
-    server.send(signal.SIGCONT)
-    server.start()
-    with redis.Redis.from_url(server.url) as client:
-        client.replicaof("NO", "ONE")
-        client.config_set("maxmemory", "128mb")
-        client.config_set("maxmemory-policy", "allkeys-lru")
-        client.flushall()
+    with cacheserver.as_new(server) as client:
         yield client
 
 

@@ -7,7 +7,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from catalog.errors import BadRequest
-from catalog.http import parse_json
+from catalog.strictjson import parse_json
 
 PRODUCTS = "/api/v1/products"
 

@@ -24,7 +24,9 @@ OF_DEVELOPERS = {
     "audit",
     "bench",
 }  # they take more than the image has
-HELPERS = "compose|everything|catalog|alone|tests|with_file|ready|browse|confirm|shift|private_networks|verb_[a-z-]+"
+HELPERS = (
+    "compose|everything|catalog|alone|tests|with_file|place|ready|browse|confirm|shift|private_networks|verb_[a-z-]+"
+)
 COMMAND = re.compile(rf"(?:^|(?<= ))((?:{HELPERS})\b.*|docker(?:-compose| info| compose).*)")
 
 
@@ -54,6 +56,7 @@ def verbs(functions: dict[str, tuple[str, list[str]]]) -> dict[str, str]:
 def commands_of_sh(body: list[str]) -> list[str]:
     """Return what a function runs, in words that both scripts share."""
     words = {'"$@"': "ARGUMENTS", "$tty": "TTY", "$verb": "VERB", "$name": "NAME", "$folder": "FOLDER", "$url": "URL"}
+    words |= {"$file": "FILE", "${3-}": "ARGUMENTS"}
     plain = []
     for line in body:
         line = re.sub(r"\bverb_\w+", lambda match: named(match[0]), line.strip())
@@ -73,7 +76,7 @@ def commands_of_bat(body: list[str]) -> list[str]:
         "'%COMPOSE%": " compose",
     }
     words |= {"%*": "ARGUMENTS", "%REST%": "ARGUMENTS", "%TTY%": "TTY", "%~1": "VERB", "%NAME%": "NAME"}
-    words |= {"%FOLDER%": "FOLDER", "%URL%": "URL"}
+    words |= {"%FOLDER%": "FOLDER", "%URL%": "URL", "%FILE%": "FILE"}
     plain = []
     for line in body:
         if not line.startswith("rem "):
@@ -177,7 +180,7 @@ def docker(tmp_path):
     (folder / "docker.sh").write_bytes(SH.read_bytes())
     programs = tmp_path / "bin"
     programs.mkdir()
-    for name in ("sh", "sed", "tr", "grep", "od", "id", "dirname", "basename"):
+    for name in ("sh", "sed", "tr", "grep", "od", "id", "mv", "dirname", "basename"):
         (programs / name).symlink_to(shutil.which(name))
     said = tmp_path / "said"
     fake = '#!/bin/sh\nfor a; do printf "<%s>" "$a"; done >>{0}; echo >>{0}\neval "${{DOCKER_DOES:-:}}"\n'
@@ -301,3 +304,31 @@ def test_clean_asks_nobody_where_nobody_is(docker):
     done = docker("clean")
     assert done.returncode == 0
     assert done.said[-1].endswith("<down><--volumes><--remove-orphans>")
+
+
+def test_a_backup_lies_where_one_stands_and_only_once_it_is_whole(docker, tmp_path):
+    there = tmp_path / "my files"
+    there.mkdir()
+    done = docker("backup", "a b", does='case "$*" in *pg_dump*) echo dumped;; esac', cwd=there)
+    assert (done.returncode, (there / "a b").read_text()) == (0, "dumped\n")
+    assert "<postgres><pg_dump><--format=custom>" in done.said[0]
+    failed = docker("backup", "other", does='case "$*" in *pg_dump*) exit 1;; esac', cwd=there)
+    assert failed.returncode == 1
+    assert not (there / "other").exists()
+
+
+def test_a_restore_reads_the_file_and_ends_as_it_went(docker):
+    (docker.folder / "kept").write_text("dumped")
+    done = docker("restore", "kept", "--force", does='case "$*" in *pg_restore*) grep -q dumped;; esac')
+    assert done.returncode == 0
+    assert [re.search("<(begin-restore|pg_restore|finish-restore)>", line)[1] for line in done.said] == [
+        "begin-restore", "pg_restore", "finish-restore"
+    ]  # fmt: skip
+    assert done.said[0].endswith("<begin-restore><--force>")
+    failed = docker("restore", "kept", does='case "$*" in *pg_restore*) exit 1;; esac')
+    assert failed.returncode == 1
+    assert failed.said[-1].endswith("<finish-restore><--failed>")
+
+
+def test_a_backup_without_a_file_says_so(docker):
+    assert docker("backup").returncode == docker("restore").returncode == 2

@@ -9,7 +9,7 @@ from collections.abc import Callable
 class Proxy:
     """Listens on a free port of this machine; `port` says which."""
 
-    def __init__(self, target: str):
+    def __init__(self, target: str = ""):
         self._target = target
         self._open = threading.Event()
         self._open.set()
@@ -58,12 +58,16 @@ class Proxy:
 
     def _join(self, client: socket.socket) -> None:
         self._open.wait()
-        with client, socket.socket(socket.AF_UNIX) as server, contextlib.suppress(OSError):
-            server.connect(self._target)
+        with client, contextlib.suppress(OSError), self._dial() as server:
             self._pairs.append((client, server))
             back = self._start(self._pump, server, client)
             self._pump(client, server)
             back.join()
+
+    def _dial(self) -> socket.socket:
+        server = socket.socket(socket.AF_UNIX)
+        server.connect(self._target)
+        return server
 
     def _pump(self, source: socket.socket, sink: socket.socket) -> None:
         with contextlib.suppress(OSError):

@@ -103,6 +103,8 @@ def test_a_failed_job_is_put_back_and_only_once(client, submitted):
     assert (again.status_code, again.json["state"], again.json["error"]) == (202, "pending", None)
     assert client.post(f"{URL}/{task}/retry").status_code == 409
     assert (in_place("pending"), in_place("failed")) == ([task], [])
+    (written,) = client.get("/api/v1/audit?entity=job&action=retry").json["items"]
+    assert (written["entity_id"], written["actor"]["id"]) == (task, "anonymous")
 
 
 def test_a_failure_tells_our_errors_and_of_others_only_the_name(client, submitted):

@@ -1,6 +1,5 @@
 """Applications with limits, on a Redis of their own that a test may kill, stop and fill."""
 
-import signal
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -9,31 +8,20 @@ from flask import Flask
 
 from catalog.app import create_app
 from catalog.extensions import db
-from catalog.stack.places import Places
-from catalog.stack.redis import CACHE, Redis
+from catalog.stack.redis import Redis
+from tests import cacheserver
 
 
 @pytest.fixture(scope="package")
 def server(tmp_path_factory) -> Iterator[Redis]:
-    places = Places(tmp_path_factory.mktemp("limits"))
-    places.create()
-    server = Redis(places, "redis-cache", CACHE)
-    server.start()
-    yield server
-    server.send(signal.SIGCONT)
-    server.stop()
+    with cacheserver.started(tmp_path_factory.mktemp("limits")) as server:
+        yield server
 
 
 @pytest.fixture
 def direct(server) -> Iterator[redis.Redis]:
     """redis-py's view of the counters."""
-    server.send(signal.SIGCONT)
-    server.start()
-    with redis.Redis.from_url(server.url) as client:
-        client.replicaof("NO", "ONE")
-        client.config_set("maxmemory", "128mb")
-        client.config_set("maxmemory-policy", "allkeys-lru")
-        client.flushall()
+    with cacheserver.as_new(server) as client:
         yield client
 
 

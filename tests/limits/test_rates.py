@@ -18,7 +18,7 @@ from catalog.ratelimits.ahead import BUNCHES
 from catalog.ratelimits.callers import by_address
 from catalog.ratelimits.counters import Counters
 from tests.orders.conftest import body as order
-from tests.processes import served
+from tests.processes import served, wait_for
 
 URL = "/api/v1/products"
 HEADERS = ("RateLimit", "RateLimit-Policy")
@@ -58,11 +58,8 @@ def test_one_too_many_is_a_problem_that_says_when_to_come_again(make_app):
 def test_after_the_window_there_is_more(make_app):
     client = make_app(RATE_LIMIT_READS="1/second").test_client()
     answers = [client.get(URL) for _ in range(2)]
-    while answers[-1].status_code == 429:
-        time.sleep(0.05)
-        answers.append(client.get(URL))
-    assert 429 in [answer.status_code for answer in answers[:2]]
-    assert answers[-1].status_code == 200
+    assert 429 in [answer.status_code for answer in answers]
+    wait_for(lambda: client.get(URL).status_code == 200, 3)
 
 
 def test_reads_and_writes_are_counted_apart(make_app):
@@ -138,7 +135,7 @@ def test_without_limits_nothing_is_counted_and_nothing_said(make_app, direct):
     assert direct.keys("*LIMIT*") == []
 
 
-@pytest.mark.parametrize("kind", ratelimits.KINDS)
+@pytest.mark.parametrize("kind", [*ratelimits.KINDS, "wrong_keys"])
 def test_limits_are_off_in_development_on_in_production_and_can_be_switched_off(monkeypatch, kind):
     name = f"RATE_LIMIT_{kind.upper()}"
     monkeypatch.setenv("ENCRYPTION_KEYS", "A" * 43 + "=")
@@ -195,8 +192,7 @@ class TestWithoutRedis:
         server.kill()
         client.get("/nowhere")
         server.start()
-        time.sleep(1.1)  # the breaker asks once a second
-        assert left(client.get("/nowhere")) == 4
+        wait_for(lambda: left(client.get("/nowhere")) == 4, 5)  # only Redis, which is empty, says so again
 
 
 class TestBeforeFlask:

@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from catalog.config import ROOT
-from catalog.http import parse_json
 from catalog.orders import backoff, content
 from catalog.orders.certain import certain
 from catalog.orders.schemas import EXAMPLE, QUEUED_EXAMPLE, OrderSubmitSchema
+from catalog.strictjson import parse_json
 from tests.orders.conftest import body
 
 PAGE = (ROOT / "docs" / "orders.md").read_text()

@@ -9,11 +9,11 @@ import redis
 
 from catalog.commands.orders import orders
 from catalog.errors import Conflict, Unavailable
-from catalog.http import parse_json
 from catalog.orders import consumer as consumers
 from catalog.orders import deadletters, redislist, seeds, service
 from catalog.orders.redislist import RedisList
 from catalog.orders.schemas import OrderSubmitSchema
+from catalog.strictjson import parse_json
 from tests.orders.conftest import body
 from tests.processes import running, served, wait_for
 

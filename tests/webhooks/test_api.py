@@ -235,6 +235,8 @@ def test_a_failed_delivery_is_due_again_when_asked(client, hook, rows_here):
     assert (again.status_code, again.json["status"], again.json["attempts"]) == (202, "pending", 0)
     assert again.json["event"] == "product.created"
     assert again.json["next_attempt_at"]
+    (written,) = client.get("/api/v1/audit?entity=delivery").json["items"]
+    assert (written["action"], written["entity_id"]) == ("retry", delivery["id"])
     client.put(f"{URL}/{hook['id']}", json={"is_active": False})
     assert client.post(f"{URL}/deliveries/{delivery['id']}/retry").status_code == 409
     assert client.post(f"{URL}/deliveries/{uuid.uuid4()}/retry").status_code == 404
@@ -251,6 +253,8 @@ def replayed(client, hook, rows_here):
         jobs.replay(asked.json["task_id"])  # twice is as good as once
         status = client.get(asked.headers["Location"]).json
         assert status["status"] == "completed"
+        written = client.get(f"/api/v1/audit?entity=webhook&action=replay&id={hook['id']}").json["items"][0]
+        assert written["after"]["replay_id"] == asked.json["task_id"]
         return status["queued"]
 
     return run
