@@ -62,8 +62,8 @@ def live() -> Any:
 def ready() -> Any:
     """Tell whether requests can be answered
 
-    200 while PostgreSQL answers, `degraded` without Redis; each dependency with its latency, and the age of the last
-    beats of the clock and of a worker.
+    200 while PostgreSQL answers, `degraded` without Redis or the replica; each dependency with its latency, and the
+    age of the last beats of the clock and of a worker.
     """
     return _answer(service.readiness())
 
