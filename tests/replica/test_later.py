@@ -8,6 +8,7 @@ import pytest
 from catalog.extensions import db
 from catalog.imports import service as imports
 from catalog.products import applying, bulk_delete
+from tests.processes import wait_for
 from tests.replica.conftest import forget_marks
 from tests.replica.test_reads import add, lag, names
 
@@ -46,6 +47,7 @@ def test_an_import(writer, reader, standby, done):
 
 def test_the_deletion_of_all_products(writer, reader, standby, done):
     add(writer)
+    wait_for(lambda: names(reader.get("/api/v1/products")) == ["Lamp"] and lag(reader.get("/api/v1/products")), 10)
     task = writer.delete("/api/v1/products/all").json["task_id"]
     standby.pause()
     done(bulk_delete.run, uuid.UUID(task))

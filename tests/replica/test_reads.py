@@ -1,5 +1,8 @@
 """Lists come from the replica, and nothing that needs the latest does."""
 
+import io
+import time
+
 import pytest
 from sqlalchemy import text
 
@@ -22,6 +25,7 @@ LISTS = [
     "/console/products",
     "/console/orders",
 ]
+LATEST = {"Cache-Control": "no-cache"}
 MUTATE = 'mutation { createProductSync(title: "Lamp", price: 1) { product { id } } }'
 ASK = "{ products { edges { node { title } } } }"
 
@@ -176,3 +180,67 @@ def test_what_takes_too_long_on_the_replica_is_not_begun_again(replicated):
     with replicated.test_request_context("/"), pytest.raises(Exception, match="statement timeout"):
         replica.first(ask)
     assert asked == [replica.of(replicated).engine]
+
+
+@pytest.fixture
+def filled(writer, replicated):
+    """One of everything that is listed, as the replica has it; what is yielded is the id of the webhook."""
+    product = add(writer)
+    order = {"id": 1, "customer": "ACME", "submitted_at": "2026-01-01T00:00:00Z"}
+    writer.post("/api/v1/orders", json={**order, "items": [{"sku": "P1", "quantity": 1, "unit_price": 10}]})
+    writer.post("/api/v1/tasks", json={"title": "Dust", "product_id": product})
+    hook = {"url": "http://127.0.0.1:1/hook", "events": ["product.*"], "headers": {"X-Shop": "1"}, "secret": "hush"}
+    webhook = writer.post("/api/v1/webhooks", json=hook).json["id"]
+    writer.post(f"/api/v1/webhooks/{webhook}/test", json={"event": "product.created", "payload": {}})
+    file = (io.BytesIO(b"sku,name\nL-1,Lamp\n"), "products.csv")
+    writer.post("/api/v1/products/upload", data={"file": file})
+    add(writer, "Light")
+    watch, begun = replica.of(replicated).watch, time.monotonic()
+    wait_for(lambda: (watch.state().lag or 99) < time.monotonic() - begun, 10)
+    return webhook
+
+
+@pytest.mark.parametrize("path", ["products", "orders", "tasks", "webhooks", "imports", "audit"])
+def test_what_the_replica_lists_is_whole(filled, reader, path):
+    answer = reader.get(f"/api/v1/{path}")
+    assert lag(answer)
+    assert answer.json["items"] == reader.get(f"/api/v1/{path}", headers=LATEST).json["items"] != []
+
+
+@pytest.mark.parametrize("path", ["logs", "deliveries"])
+def test_what_the_replica_lists_of_a_webhook_is_whole(filled, reader, path):
+    answer = reader.get(f"/api/v1/webhooks/{filled}/{path}")
+    assert lag(answer)
+    assert answer.json["items"] == reader.get(f"/api/v1/webhooks/{filled}/{path}", headers=LATEST).json["items"] != []
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [
+        "{ products { edges { node { id sku title rating stockQuantity version createdAt } } totalCount } }",
+        "{ allProducts { uuid title } }",
+        "{ orders { items { id customer status items { sku product } hash } total } }",
+        "{ tasks { items { id title status productId } total } }",
+        "{ webhooks { items { id url events headers hasSecret } total } }",
+        "{ imports { items { id filename state } total } }",
+    ],
+)
+def test_what_the_replica_lists_for_graphql_is_whole(filled, reader, ask):
+    answer = reader.post("/graphql", json={"query": ask})
+    assert lag(answer)
+    assert "errors" not in answer.json, answer.json
+    assert answer.json == reader.post("/graphql", json={"query": ask}, headers=LATEST).json
+
+
+@pytest.mark.parametrize("page", ["products", "orders", "imports", "webhooks", "tasks"])
+def test_the_pages_of_the_console_show_what_the_replica_has(filled, reader, page):
+    answer = reader.get(f"/console/{page}", headers={"Accept": "text/html"})
+    assert answer.status_code == 200
+    assert lag(answer)
+
+
+def test_both_formats_of_an_export_come_from_the_replica(filled, reader):
+    for form in ("csv", "jsonl"):
+        with reader.get(f"/api/v1/products/export?format={form}") as answer:
+            assert lag(answer)
+            assert b"Light" in answer.data
