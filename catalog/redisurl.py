@@ -109,7 +109,7 @@ def at_once() -> Retry:
 
 
 def through_a_failover() -> Retry:
-    """Return the retries of a client that waits for its server, for about 20 s."""
+    """Return the retries of a client that waits for its server, for about 15 s."""
     return Retry(ExponentialWithJitterBackoff(cap=1.0, base=0.1), 30)
 
 

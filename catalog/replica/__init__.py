@@ -17,7 +17,7 @@ import psycopg2
 from flask import Flask, Response, current_app, g, has_request_context, request
 from psycopg2.errors import QueryCanceled
 from sqlalchemy import Engine, create_engine
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
@@ -38,6 +38,7 @@ READING = ("GET", "HEAD", "OPTIONS")
 CONNECT_SECONDS = 2
 LOCK_SECONDS = 1  # a migration's lock is replayed there, and kept for as long as the replay is held up
 FAILURES = (DBAPIError, PoolTimeout, psycopg2.Error)
+ITS_OWN = (OperationalError, PoolTimeout, psycopg2.OperationalError)  # what else fails there fails on the primary too
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -59,9 +60,10 @@ class Replica:
         return self.watch.state(wait_seconds=2)
 
     def failed(self, error: Exception) -> None:
-        """Note that a read failed; the next one waits until the replica has answered the watch."""
+        """Note that a read failed; if that may be the replica's fault, it is left out until it answers the watch."""
         log.warning("The replica failed, the primary is asked: %s", error)
-        self.watch.suspect()
+        if isinstance(error, ITS_OWN):
+            self.watch.suspect()
         metrics.replica_reads["failed"].inc()
 
 

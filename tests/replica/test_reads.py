@@ -166,6 +166,7 @@ def test_what_fails_on_the_replica_is_asked_of_the_primary_and_counted(replicate
     with replicated.test_request_context("/"):
         assert replica.first(ask) is db.engine
         assert count("failed") == before + 1
+        assert replica.of(replicated).watch.state().usable  # the statement was at fault, not the server
 
 
 def test_what_takes_too_long_on_the_replica_is_not_begun_again(replicated):
