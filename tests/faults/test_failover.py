@@ -30,7 +30,7 @@ from tests.webhooks.receivers import Receiver
 ROUNDS = int(os.environ.get("CATALOG_FAULT_ROUNDS", "1"))
 DOWN_AFTER = 5.0  # what docs/adr/0023 advises
 RESUMED = 15.0
-READ_SECONDS = 2.0  # the longest read, on a machine that has other things to do
+READ_SECONDS = 3.0  # the longest read, on a machine that has other things to do
 
 
 class Watched(Service):
