@@ -20,6 +20,7 @@ from catalog import (
     metrics,
     openapi,
     ratelimits,
+    replica,
     streams,
 )
 from catalog.database import renew_broken_connections
@@ -41,6 +42,7 @@ def create_app(overrides: dict[str, Any] | None = None, *, routes: bool = True) 
     http.configure(app)
     _bind_extensions(app)
     cache.register(app)
+    replica.register(app)
     streams.register(app)
     if routes:
         _register_features(app)

@@ -108,6 +108,7 @@ VERBS = (
     show_help,
     processes.supervise,
     processes.prepare,
+    processes.await_migration,
     processes.worker,
     processes.clock,
     processes.send_webhooks,

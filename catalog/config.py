@@ -64,6 +64,7 @@ def _completed(values: dict[str, Any]) -> dict[str, Any]:
     for kind, rate in PRODUCTION_RATES.items():
         values[f"RATE_LIMIT_{kind}"] = _rate_in_force(values[f"RATE_LIMIT_{kind}"], rate, values["CATALOG_ENV"])
     values["DATABASE_URL"] = _with_driver(values["DATABASE_URL"])
+    values["DATABASE_REPLICA_URL"] = _with_driver(values["DATABASE_REPLICA_URL"] or "") or None
     values["UPLOAD_DIR"] = values["UPLOAD_DIR"] or Path(values["DATA_DIR"]) / "uploads"
     return values
 

@@ -10,6 +10,7 @@ EXPOSED = (
     "RateLimit-Policy",
     "Retry-After",
     "X-Cache",
+    "X-Replica-Lag",
     "X-Request-ID",
 )
 PREFLIGHT_SECONDS = 600

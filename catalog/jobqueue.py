@@ -6,24 +6,24 @@ from typing import Any
 
 import redis
 from flask import Flask, current_app, has_app_context
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 from rq import Queue, Worker, get_current_job
 from rq.serializers import JSONSerializer
 
+from catalog import redisurl
 from catalog.cache.client import Client, Unreachable, pack
 from catalog.database import after_commit
 
 log = logging.getLogger(__name__)
 
 QUEUES = ("imports", "default", "orders")
+WORKER_TTL_SECONDS = 30  # a worker looks for a job anew each 15 s: a Redis that has vanished without a word is noticed
 BELL_MILLISECONDS = 10_000  # a bell whose job was lost with Redis or a worker; then the next one rings again
 
 
 @functools.cache
 def client(url: str) -> redis.Redis:
     """A client that fails fast: redis-py's defaults stall a command for seconds when Redis is down."""
-    return redis.Redis.from_url(url, socket_timeout=1.0, socket_connect_timeout=0.25, retry=Retry(NoBackoff(), 0))
+    return redisurl.client(url, socket_timeout=1.0, socket_connect_timeout=0.25, retry=redisurl.at_once())
 
 
 def connection() -> redis.Redis:
@@ -113,12 +113,21 @@ def show_progress(percent: int, message: str) -> None:
 
 def work(queue_name: str, app: Flask) -> None:
     """Serve one queue until told to stop; one queue a process, since a worker on several can lose a job."""
-    # Workers block on Redis for minutes and must outlive its restart, so they take redis-py's own retries.
-    patient = redis.Redis.from_url(app.config["REDIS_URL"])
+    patient = redisurl.client(app.config["REDIS_URL"], retry=redisurl.through_a_failover())
     with app.app_context():
-        Worker([queue_name], connection=patient, serializer=JSONSerializer, log_job_description=False).work(
-            logging_level=app.config["LOG_LEVEL"].upper()
-        )
+        _Worker(
+            [queue_name],
+            connection=patient,
+            serializer=JSONSerializer,
+            log_job_description=False,
+            worker_ttl=WORKER_TTL_SECONDS,
+        ).work(logging_level=app.config["LOG_LEVEL"].upper())
+
+
+class _Worker(Worker):
+    """RQ's worker, which waits for Redis a little longer each time it is away, but never long."""
+
+    max_connection_wait_time = 2.0
 
 
 def in_app_context(job: Any) -> Any:

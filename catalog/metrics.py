@@ -10,7 +10,15 @@ import time
 from pathlib import Path
 
 from flask import Flask, Response, g, request
-from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    REGISTRY,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    generate_latest,
+)
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
@@ -23,6 +31,18 @@ cache_fills_refused = Counter("catalog_cache_fills_refused_total", "Loaded value
 cache_invalidations = Counter("catalog_cache_invalidations_total", "Names that writes made the cache forget")
 cache_invalidations_lost = Counter(
     "catalog_cache_invalidations_lost_total", "Writes whose invalidation did not reach the cache and became a row"
+)
+
+_replica_reads = Counter(
+    "catalog_replica_reads_total",
+    "Lists, searches and exports, by who answered: the replica, or why the primary did",
+    ["by"],
+)
+replica_reads = {
+    by: _replica_reads.labels(by) for by in ("replica", "latest_asked_for", "own_write", "behind", "unknown", "failed")
+}
+replica_lag = Gauge(
+    "catalog_replica_lag_seconds", "How old at most what the replica shows is", multiprocess_mode="mostrecent"
 )
 
 _requests = Counter("catalog_http_requests_total", "Requests answered", ["method", "route", "status"])

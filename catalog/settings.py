@@ -11,7 +11,6 @@ from urllib.parse import urlsplit
 from environs import ValidationError, validate
 
 ROOT = Path(__file__).resolve().parent.parent
-REDIS = ("redis", "rediss", "unix")
 
 
 @dataclass(frozen=True)
@@ -55,6 +54,19 @@ def _url(*schemes: str) -> Callable[[Any], Any]:
             raise ValidationError(f"must be a URL with {names}, its password percent-encoded")
 
     return check
+
+
+def _redis_url(url: str) -> None:
+    from catalog.redisurl import SENTINEL, server
+
+    if f"{SENTINEL}://" not in url:
+        _url("redis", "rediss", "unix")(url)
+        return
+    try:
+        server(url)
+    except ValueError:
+        form = f"redis{SENTINEL}://host:26379,host:26379/service/0, its password percent-encoded"
+        raise ValidationError(f"must be a URL with a service after its Sentinels, like {form}") from None
 
 
 def _at_least(minimum: int) -> Callable[[Any], Any]:
@@ -152,6 +164,20 @@ SETTINGS = (
     Setting("POSTGRES_USER", "str", "catalog", "user of `POSTGRES_HOST`"),
     Setting("POSTGRES_PASSWORD", "str", "", "password of `POSTGRES_USER`"),
     Setting("POSTGRES_DB", "str", "catalog", "database of `POSTGRES_HOST`"),
+    Setting(
+        "DATABASE_REPLICA_URL",
+        "str",
+        None,
+        "a streaming replica of it, which lists, searches and exports may read; blank: none",
+        _url("postgresql", "postgres"),
+    ),
+    Setting(
+        "DATABASE_REPLICA_MAX_LAG_SECONDS",
+        "float",
+        5.0,
+        "how far that may be behind and still be read",
+        validate.Range(min=1.0, max=3600.0),
+    ),
     Setting("DATABASE_POOL_SIZE", "int", 5, "connections that a process keeps", _at_least(1)),
     Setting("DATABASE_POOL_OVERFLOW", "int", 5, "further connections under load", _at_least(0)),
     Setting("DATABASE_STATEMENT_TIMEOUT_SECONDS", "int", 30, "longest statement of a request", _at_least(1)),
@@ -162,8 +188,15 @@ SETTINGS = (
         "how long a request waits for what another change holds",
         _at_least(1),
     ),
-    Setting("REDIS_URL", "str", None, "Redis of the queues (persistent); blank: embedded", _url(*REDIS)),
-    Setting("CACHE_REDIS_URL", "str", None, "Redis of the cache (may vanish); blank: embedded", _url(*REDIS)),
+    Setting(
+        "REDIS_URL",
+        "str",
+        None,
+        "Redis of the queues (persistent), e.g. `redis://host:6379/0`, or by its Sentinels"
+        " `redis+sentinel://one:26379,two:26379/mymaster/0`; blank: embedded",
+        _redis_url,
+    ),
+    Setting("CACHE_REDIS_URL", "str", None, "Redis of the cache (may vanish), likewise; blank: embedded", _redis_url),
     Setting("REDIS_HOST", "str", None, "in place of both URLs: queue in database 0, cache in database 1"),
     Setting("REDIS_PORT", "int", 6379, "port of `REDIS_HOST`"),
     Setting("CACHE_ENABLED", "bool", True, "false: every read asks PostgreSQL; the same for all processes"),
@@ -218,7 +251,11 @@ SETTINGS = (
         "ORDER_RESERVE_STOCK", "bool", False, "true: an order takes its units from the stock, all of them or fails"
     ),
     Setting(
-        "ORDER_QUEUE_REDIS_URL", "str", None, "Redis with a list that orders come in by; blank: none", _url(*REDIS)
+        "ORDER_QUEUE_REDIS_URL",
+        "str",
+        None,
+        "Redis with a list that orders come in by, likewise; blank: none",
+        _redis_url,
     ),
     Setting("ORDER_QUEUE_LIST", "str", "orderflow:orders", "name of that list, and first part of those beside it"),
     Setting(

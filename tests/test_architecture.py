@@ -173,5 +173,12 @@ def test_rule_8_schemas_never_query(path):
 
 
 @pytest.mark.parametrize("path", FILES, ids=ids(FILES))
+def test_every_client_of_redis_is_made_in_one_place_which_knows_sentinels(path):
+    if path.name != "redisurl.py":
+        assert {"from_url", "master_for"}.isdisjoint(calls(path))
+        assert "redis.Redis(" not in path.read_text()
+
+
+@pytest.mark.parametrize("path", FILES, ids=ids(FILES))
 def test_no_file_is_longer_than_can_be_held_in_mind(path):
     assert len(path.read_text().splitlines()) <= 350

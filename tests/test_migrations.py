@@ -6,9 +6,12 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from click.testing import CliRunner
 from flask_migrate import downgrade, upgrade
 from sqlalchemy import inspect, text
 
+from catalog.cli import main
+from catalog.commands import data
 from catalog.extensions import db
 from catalog.webhooks import secret_headers
 
@@ -70,3 +73,21 @@ def test_secret_headers_are_encrypted_on_the_way_up_and_in_the_clear_again_on_th
     downgrade(directory=FOLDER, revision="-1")
     with db.engine.connect() as connection:
         assert connection.scalar(text("SELECT headers FROM webhooks")) == headers
+
+
+def test_what_waits_for_the_migration_waits_for_this_codes_or_a_later_one(empty_database):
+    assert not data.await_migration(0.2)
+    upgrade(directory=FOLDER, revision="0001")
+    assert not data.await_migration(0.2)
+    upgrade(directory=FOLDER)
+    assert data.await_migration(10)
+    with db.engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    assert data.await_migration(10)
+
+
+def test_it_waits_for_a_database_that_does_not_answer_too(empty_database, monkeypatch):
+    monkeypatch.setenv("DATABASE_URL", "postgresql://nobody@127.0.0.1:1/nothing")
+    result = CliRunner().invoke(main, ["await-migration", "--seconds", "0.5"])
+    assert result.exit_code == 1
+    assert "was not migrated within" in result.output

@@ -15,6 +15,7 @@ from flask import g, has_request_context
 from sqlalchemy import ColumnElement, Connection, CursorResult, select, text
 from sqlalchemy.orm import Session
 
+from catalog import replica
 from catalog.access import caller
 from catalog.audit.models import AuditEntry, id_at
 from catalog.database import transaction
@@ -166,7 +167,8 @@ def _json(value: Any) -> str:
     return json.dumps(value, default=plain).replace("\\u0000", "\\ufffd")  # which jsonb does not hold
 
 
-def page(query: dict[str, Any]) -> dict[str, Any]:
+@replica.reads
+def page(session: Session, query: dict[str, Any]) -> dict[str, Any]:
     """Return one page of entries, the latest first, for a loaded AuditQuerySchema.
 
     The page is {"items", "limit", "has_more", "next_cursor"}; the cursor is its last id.
@@ -184,7 +186,7 @@ def page(query: dict[str, Any]) -> dict[str, Any]:
         *(condition(query[name]) for name, condition in conditions.items() if name in query)
     )
     # One row more than the page, to see if more follow.
-    found = db.session.scalars(wanted.order_by(AuditEntry.id.desc()).limit(query["limit"] + 1)).all()
+    found = session.scalars(wanted.order_by(AuditEntry.id.desc()).limit(query["limit"] + 1)).all()
     items, has_more = found[: query["limit"]], len(found) > query["limit"]
     cursor = items[-1].id if has_more else None
     return {"items": items, "limit": query["limit"], "has_more": has_more, "next_cursor": cursor}

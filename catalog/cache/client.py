@@ -15,7 +15,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import hiredis
-from redis.connection import parse_url
+import redis
+
+from catalog import redisurl
 
 log = logging.getLogger(__name__)
 
@@ -41,12 +43,16 @@ def pack(*arguments: Argument) -> bytes:
 
 
 class Link:
-    """One connection. `run_id` names the life of the server behind it: a restarted one has another."""
+    """One connection. `run_id` names the life of the server behind it: a restarted one has another.
+
+    `master` is where Sentinel saw it, None for a server whose address is known.
+    """
 
     usable = False
 
-    def __init__(self, url: str, seconds: float):
-        options: dict[str, Any] = parse_url(url)  # type: ignore[no-untyped-call]
+    def __init__(self, server: redisurl.Server, seconds: float):
+        self.master = _master(server)
+        options = {**server.options, "host": self.master[0], "port": self.master[1]} if self.master else server.options
         self._reader = hiredis.Reader()
         self._socket = _connected(options, seconds)
         self.usable = True
@@ -58,17 +64,21 @@ class Link:
         _limit(self._socket, REPLY_SECONDS)
 
     def _greet(self, options: dict[str, Any]) -> bytes:
-        """Sign in and choose the database in one round trip; return the server's run id."""
-        greeting = [pack("INFO", "server")]
+        """Sign in and choose the database in one round trip; return the server's run id.
+
+        Raises Unreachable where Sentinel saw a master that is none, or not yet.
+        """
+        greeting = [pack("INFO", "replication"), pack("INFO", "server")]
         if options.get("db"):
             greeting.insert(0, pack("SELECT", int(options["db"])))
         if options.get("password"):
             names = [options["username"]] if options.get("username") else []
             greeting.insert(0, pack("AUTH", *names, options["password"]))
         self._socket.sendall(b"".join(greeting))
-        for _ in greeting:
-            reply = _checked(self._reply())
-        fields = dict(line.split(b":", 1) for line in reply.split(b"\r\n") if b":" in line)
+        replies = [_checked(self._reply()) for _ in greeting]
+        fields = dict(line.split(b":", 1) for reply in replies[-2:] for line in reply.split(b"\r\n") if b":" in line)
+        if self.master and fields.get(b"role") != b"master":
+            raise Unreachable("The server is not the master any more, or not yet")
         return fields.get(b"run_id", b"?")  # type: ignore[no-any-return]
 
     def call(self, packed: bytes) -> Any:
@@ -81,6 +91,8 @@ class Link:
             if isinstance(error, BlockingIOError):
                 raise TimeoutError("timed out") from error
             raise
+        if self.master and isinstance(reply, Exception) and str(reply).startswith("READONLY"):
+            self.close()  # it was the master: Sentinel is asked for the next one
         return _checked(reply)
 
     def _reply(self) -> Any:
@@ -107,13 +119,20 @@ def _checked(reply: Any) -> Any:
     return reply
 
 
+def _master(server: redisurl.Server) -> redisurl.Address | None:
+    try:
+        return server.master()
+    except redis.RedisError as error:
+        raise Unreachable(str(error)) from error
+
+
 def _connected(options: dict[str, Any], seconds: float) -> socket.socket:
     if "path" in options:
         return _connected_locally(options["path"], seconds)
     host = options.get("host", "localhost")
     plain = socket.create_connection((host, options.get("port", 6379)), timeout=seconds)
     plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    if "SSL" in getattr(options.get("connection_class"), "__name__", ""):
+    if options.get("ssl"):
         return ssl.create_default_context().wrap_socket(plain, server_hostname=host)
     return plain
 
@@ -147,7 +166,7 @@ class Client:
     """
 
     def __init__(self, url: str, name: str = "cache"):
-        self._url, self._name = url, name
+        self._server, self._name = redisurl.server(url), name
         self._probe = threading.Lock()
         self._open_until = 0.0  # the breaker is open while this is not 0
         self._forget()
@@ -192,6 +211,12 @@ class Client:
             return self.call(pack("EVAL", source, len(keys), *keys, *arguments))
         return reply
 
+    def confirm(self) -> None:
+        """Make sure that the Sentinels still take this thread's server for the master. Raises Unreachable."""
+        master = self.link().master
+        if master and not self._server.is_master(master):
+            raise self._broken(ConnectionError("The Sentinels do not take the server for the master"))
+
     def is_open(self) -> bool:
         """Tell whether the breaker keeps callers away at this moment."""
         return time.monotonic() < self._open_until
@@ -199,7 +224,7 @@ class Client:
     def _connect(self, seconds: float) -> Link:
         self._drop()
         try:
-            self._local.link = Link(self._url, seconds)
+            self._local.link = Link(self._server, seconds)
         except (OSError, hiredis.HiredisError, Unreachable) as error:
             raise self._broken(error) from error
         return self._local.link  # type: ignore[no-any-return]

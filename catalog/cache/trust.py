@@ -45,11 +45,13 @@ class Trust:
     def renew(self) -> bool:
         """Ask PostgreSQL, and if nothing is lost trust the cache anew; tell whether it may be believed.
 
-        Raises Unreachable. The order matters: first the server's clock, then PostgreSQL, then the trust
-        that ends TRUST_SECONDS after that first look, however long any of it took.
+        Raises Unreachable, also for a server that was replaced and does not know yet. The order matters: first the
+        server's clock, then PostgreSQL, then the trust that ends TRUST_SECONDS after that first look, however long any
+        of it took.
         """
         if time.monotonic() < self._denied_until:
             return False
+        self._client.confirm()
         seconds, microseconds = self._client.call(pack("TIME"))
         ends = int(seconds) * 1000 + int(microseconds) // 1000 + int(TRUST_SECONDS * 1000)
         if not self._nothing_lost():

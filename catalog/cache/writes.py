@@ -52,8 +52,19 @@ class Writer:
         return self._tell(protocol.FENCE, names, fence, protocol.FENCE_MILLISECONDS)
 
     def clear(self, names: Sequence[str], fences: Sequence[str]) -> bool:
-        """Forget these names and their own fences, but not another writer's; tell whether Redis did."""
-        return self._tell(protocol.CLEAR, names, *fences)
+        """Forget these names and their own fences, but not another writer's; tell whether Redis did.
+
+        What a server forgot that had been replaced before counts for nothing: others read the next one.
+        """
+        return self._tell(protocol.CLEAR, names, *fences) and self._is_believed()
+
+    def _is_believed(self) -> bool:
+        try:
+            if self._client:
+                self._client.confirm()
+        except Unreachable:
+            return False
+        return True
 
     def forget_everything(self) -> bool:
         """End all copies at once, by ending the epoch they are stamped with; tell whether Redis did."""

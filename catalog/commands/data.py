@@ -7,6 +7,7 @@ import time
 
 import click
 
+PAUSE_SECONDS = 0.5
 MIGRATION_LOCK = 0x6D696772  # "migr": the advisory lock of whoever migrates
 LOCK_TRIES = 100
 LOCK_PAUSE_SECONDS = 1.0  # in which those go on who have waited behind a migration
@@ -75,6 +76,39 @@ def _upgrade() -> None:
                 raise
             click.echo("A table is in use; trying again.", err=True)
             time.sleep(LOCK_PAUSE_SECONDS)
+
+
+def await_migration(seconds: float) -> bool:
+    """Wait until the database is at this code's newest migration or a later one; tell whether it is in time."""
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from catalog.app import create_app
+
+    app, deadline = create_app(routes=False), time.monotonic() + seconds
+    with app.app_context():
+        while time.monotonic() < deadline:
+            try:
+                if _is_migrated():
+                    return True
+            except SQLAlchemyError as error:
+                app.logger.info("The database does not answer yet: %s", error)
+            time.sleep(PAUSE_SECONDS)
+    return False
+
+
+def _is_migrated() -> bool:
+    """Tell so by the revision that the database names: one that this code does not know is a later version's."""
+    from alembic.migration import MigrationContext
+    from alembic.script import ScriptDirectory
+    from flask import current_app
+
+    from catalog.extensions import db
+
+    scripts = ScriptDirectory.from_config(current_app.extensions["migrate"].migrate.get_config())
+    with db.engine.connect() as connection:
+        revision = MigrationContext.configure(connection).get_current_revision()
+    known = {script.revision for script in scripts.walk_revisions()}
+    return revision is not None and (revision == scripts.get_current_head() or revision not in known)
 
 
 def run_flask(arguments: list[str]) -> int:

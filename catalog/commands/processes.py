@@ -22,6 +22,16 @@ def prepare() -> None:
     data.prepare()
 
 
+@click.command("await-migration", hidden=True)
+@click.option("--seconds", default=600.0, show_default=True, help="How long to wait.")
+def await_migration(seconds: float) -> None:
+    """Wait until someone else has migrated the database as far as this code needs it."""
+    from catalog.commands import data
+
+    if not data.await_migration(seconds):
+        raise click.ClickException(f"The database was not migrated within {seconds:.0f} s.")
+
+
 @click.command(hidden=True)
 @click.argument("queue")
 def worker(queue: str) -> None:

@@ -156,8 +156,6 @@ def _state_of(process: dict[str, Any]) -> str:
 
 def _servers_elsewhere(project: Project) -> list[dict[str, Any]]:
     """Return a line for each server that is given by URL, its password left out."""
-    from sqlalchemy import make_url
-
     from catalog.redaction import redacted
 
     own = {server.name for server in project.servers}
@@ -167,7 +165,7 @@ def _servers_elsewhere(project: Project) -> list[dict[str, Any]]:
             "name": name,
             "pid": None,
             "state": "given by URL",
-            "address": redacted(make_url(project.settings[setting]).render_as_string(hide_password=True)),
+            "address": redacted(project.settings[setting]),
             "version": "",
         }
         for name, setting in settings.items()

@@ -6,7 +6,7 @@ from typing import Any
 from flask import Response, current_app
 from graphql import DocumentNode, OperationDefinitionNode, OperationType, get_operation_ast
 
-from catalog import access, idempotency, ratelimits
+from catalog import access, idempotency, ratelimits, replica
 from catalog.errors import BadRequest, MethodNotAllowed
 from catalog.graphql_api import limits
 from catalog.graphql_api.documents import Invalid, prepared, scopes_of
@@ -68,6 +68,8 @@ def is_whole(response: Response) -> bool:
 
 def _count(operation: OperationDefinitionNode, cost: int) -> None:
     """Count what an operation costs; a mutation's fields are writes too. Raises TooManyRequests."""
+    if operation.operation is OperationType.QUERY:
+        replica.only_reads()
     if operation.operation is OperationType.MUTATION:
         ratelimits.spend("writes", len(operation.selection_set.selections))
     ratelimits.spend("graphql", cost - 1)  # the request has counted as one

@@ -63,8 +63,8 @@ def live() -> Any:
 def ready() -> Any:
     """Tell whether requests can be answered
 
-    200 while PostgreSQL answers, `degraded` without Redis; 503 and `draining` once this web server was told to end;
-    each dependency with its latency, and the age of the last beats of the clock and of a worker.
+    200 while PostgreSQL answers, `degraded` without Redis or the replica; 503 and `draining` once this web server was
+    told to end; each dependency with its latency, and the age of the last beats of the clock and of a worker.
     """
     return _answer(service.readiness())
 

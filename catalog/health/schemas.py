@@ -25,12 +25,21 @@ class DependencySchema(ma.Schema):
     milliseconds = fields.Float(required=True, metadata={"example": 0.8})
 
 
+class ReplicaSchema(DependencySchema):
+    """The replica that lists may read; `unavailable` where the primary answers for it."""
+
+    lag_seconds = fields.Float(
+        required=True, allow_none=True, metadata={"example": 0.6, "description": "How old at most what it shows is"}
+    )
+
+
 class DependenciesSchema(ma.Schema):
     """All of them."""
 
     database = fields.Nested(DependencySchema, required=True)
     queue = fields.Nested(DependencySchema, required=True)
     cache = fields.Nested(DependencySchema, required=True)
+    replica = fields.Nested(ReplicaSchema, metadata={"description": "Only where there is one"})
 
 
 class BeatsSchema(ma.Schema):

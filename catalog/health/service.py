@@ -11,7 +11,7 @@ from rq import Worker
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
-from catalog import __version__, clock, draining, gate, jobqueue
+from catalog import __version__, clock, draining, gate, jobqueue, replica
 from catalog.extensions import db
 
 FAILURES = (SQLAlchemyError, redis.RedisError, OSError)
@@ -30,14 +30,16 @@ def hello() -> dict[str, Any]:
 def readiness() -> dict[str, Any]:
     """Return the state of each dependency with its latency, and the age of the last beats, in seconds.
 
-    `status` is `ok`, `degraded` (Redis is away: reads and writes go on), `unavailable` (PostgreSQL is) or `draining`
-    (this web server is about to end).
+    `status` is `ok`, `degraded` (Redis or the replica is away: all goes on), `unavailable` (PostgreSQL is) or
+    `draining` (this web server is about to end).
     """
     dependencies = {
         "database": _probe(_ask_database),
         "queue": _probe(lambda: jobqueue.connection().ping()),
         "cache": _probe(lambda: jobqueue.client(current_app.config["CACHE_REDIS_URL"]).ping()),
     }
+    if watched := replica.of(current_app):
+        dependencies["replica"] = _replica(watched.state())
     return {
         "status": _overall(dependencies),
         "version": __version__,
@@ -45,6 +47,12 @@ def readiness() -> dict[str, Any]:
         "dependencies": dependencies,
         "last_beat_seconds": _beats() if dependencies["queue"]["status"] == "ok" else None,
     }
+
+
+def _replica(state: replica.State) -> dict[str, Any]:
+    lag = None if state.lag is None else round(state.lag, 2)
+    status = "ok" if state.usable else "unavailable"
+    return {"status": status, "milliseconds": round(state.milliseconds, 1), "lag_seconds": lag}
 
 
 def _overall(dependencies: dict[str, dict[str, Any]]) -> str:

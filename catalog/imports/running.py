@@ -8,6 +8,7 @@ import psycopg2
 from sqlalchemy import Connection, select, text
 from sqlalchemy.exc import DBAPIError
 
+from catalog import replica
 from catalog.audit import service as audit
 from catalog.errors import CatalogError
 from catalog.imports import dry_run, mapping, reader, sources, staging, storage, telling
@@ -50,7 +51,9 @@ def finish(lease: Lease, state: str, error: str | None) -> None:
             state=state,
             error=error,
         )
-        telling.ended(connection, _fetch(connection, lease.id))
+        ended = _fetch(connection, lease.id)
+        telling.ended(connection, ended)
+        replica.wrote(ended.asked_by)
     lease.board.show_end(lease.id)
     log.info("Import %s %s%s", lease.id, state, f": {error}" if error else "")
 

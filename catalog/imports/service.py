@@ -6,8 +6,9 @@ from typing import Any
 
 from flask import Flask, current_app
 from sqlalchemy import Engine, func, select
+from sqlalchemy.orm import Session
 
-from catalog import gate, jobqueue, streams
+from catalog import gate, jobqueue, replica, streams
 from catalog.audit import service as audit
 from catalog.database import transaction
 from catalog.errors import Conflict, NotFound
@@ -86,11 +87,12 @@ def get(import_id: uuid.UUID) -> Import:
     return imported
 
 
-def history(limit: int, offset: int) -> dict[str, Any]:
+@replica.reads
+def history(session: Session, limit: int, offset: int) -> dict[str, Any]:
     """Return a page of imports, the latest first: items, total, limit, offset, has_more."""
     statement = select(Import).order_by(Import.created_at.desc(), Import.id.desc()).limit(limit).offset(offset)
-    items = db.session.scalars(statement).all()
-    total = db.session.scalar(select(func.count()).select_from(Import)) or 0
+    items = session.scalars(statement).all()
+    total = session.scalar(select(func.count()).select_from(Import)) or 0
     return {
         "items": items,
         "total": total,

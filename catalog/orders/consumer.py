@@ -16,11 +16,10 @@ from collections.abc import Sequence
 import marshmallow as ma
 import redis
 from flask import Flask
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
+from catalog import redisurl
 from catalog.errors import CatalogError, flatten
 from catalog.extensions import db
 from catalog.orders import service
@@ -41,9 +40,8 @@ _schema = OrderSubmitSchema()
 
 def of(app: Flask) -> RedisList:
     """Return the list that the settings name; ORDER_QUEUE_REDIS_URL must be set."""
-    patient = redis.Redis.from_url(
-        app.config["ORDER_QUEUE_REDIS_URL"], socket_timeout=5.0, socket_connect_timeout=1.0, retry=Retry(NoBackoff(), 0)
-    )
+    url, retry = app.config["ORDER_QUEUE_REDIS_URL"], redisurl.at_once()
+    patient = redisurl.client(url, socket_timeout=5.0, socket_connect_timeout=1.0, retry=retry)
     return RedisList(patient, app.config["ORDER_QUEUE_LIST"])
 
 

@@ -16,7 +16,7 @@ from typing import Any
 from flask import Flask
 from sqlalchemy import Connection
 
-from catalog import gate, hotpath, metrics
+from catalog import gate, hotpath, metrics, replica
 from catalog.access import Caller
 from catalog.errors import CatalogError
 from catalog.extensions import db
@@ -26,6 +26,7 @@ from catalog.orders import bell, intake
 from catalog.orders.certain import certain
 from catalog.orders.content import Content, quoted
 from catalog.orders.models import QUEUED
+from catalog.ratelimits import callers
 from catalog.strictjson import JSON_MAX_BYTES, parse_json
 
 log = logging.getLogger("catalog.request")
@@ -49,7 +50,7 @@ class HotIntake:
         self._together: intake.Together[intake.Asked, Kept] = intake.Together(self._keep)
         self._connection: Connection | None = None
         self._ringer = Ringer(app)
-        self._shared = hotpath.Shared(app)
+        self._shared, self._replica = hotpath.Shared(app), replica.of(app)
 
     def __call__(self, environ: hotpath.Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Keep and answer an order, or pass the request on."""
@@ -67,6 +68,8 @@ class HotIntake:
         kept = self._together.submit(asked) if asked else None
         if order is None or shared is None or kept is None or isinstance(kept, Exception):
             return self._inner({**environ, "wsgi.input": io.BytesIO(raw)}, start_response)
+        if self._replica:
+            self._replica.marks.set(callers.counted_for(caller))
         return _answer(order, *kept, shared, started, start_response)
 
     def _keep(self, asked: Sequence[intake.Asked]) -> list[Kept]:

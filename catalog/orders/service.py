@@ -4,7 +4,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, func, select, text
+from sqlalchemy.orm import Session
 
+from catalog import replica
 from catalog.audit import service as audit
 from catalog.database import after_commit, in_transaction, transaction
 from catalog.errors import Conflict, NotFound
@@ -42,17 +44,18 @@ def get(order_id: int) -> Order:
     return _found(order)
 
 
-def page(query: dict[str, Any]) -> dict[str, Any]:
+@replica.reads
+def page(session: Session, query: dict[str, Any]) -> dict[str, Any]:
     """Return one page of orders, the latest first, for a loaded OrderQuerySchema.
 
     The page is {"items", "total", "limit", "offset", "has_more", "next_cursor"}; the cursor is its last number.
     """
     filtered = select(Order).where(*_conditions(query))
-    total = db.session.scalar(filtered.with_only_columns(func.count(Order.id))) or 0
+    total = session.scalar(filtered.with_only_columns(func.count(Order.id))) or 0
     start = filtered.where(Order.number < query["cursor"]) if "cursor" in query else filtered.offset(query["offset"])
     # One row more than the page, to see if more follow.
     statement = start.order_by(Order.number.desc()).limit(query["limit"] + 1)
-    found = db.session.scalars(statement, execution_options={"populate_existing": True}).all()
+    found = session.scalars(statement, execution_options={"populate_existing": True}).all()
     items = found[: query["limit"]]
     has_more = len(found) > len(items)
     place = {"limit": query["limit"], "offset": query["offset"], "has_more": has_more}

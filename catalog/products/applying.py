@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Select, func, select, text
 from sqlalchemy.orm import aliased
 
-from catalog import jobqueue
+from catalog import jobqueue, replica
 from catalog.audit import service as audit
 from catalog.database import transaction
 from catalog.errors import CatalogError, as_catalog_error
@@ -118,6 +118,7 @@ def _make(write: ProductWrite) -> None:
             service.create({"id": write.product_id, **fields})
         else:
             service.update(write.product_id, fields)
+    replica.wrote(write.asked_by)
 
 
 def _exact(value: Any) -> Any:

@@ -10,7 +10,7 @@ from flask import current_app
 from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
-from catalog import jobqueue
+from catalog import jobqueue, replica
 from catalog.audit import service as audit
 from catalog.cache import invalidate
 from catalog.database import transaction
@@ -125,6 +125,7 @@ def _delete_chunk(deletion_id: uuid.UUID) -> bool:
             webhooks.publish("products.deleted_all", {"task_id": deletion.id, "count": deletion.deleted})
             ended = audit.Entry("finish", "bulk_deletion", deletion.id, after={"deleted": deletion.deleted})
             audit.record_in(session, [ended], deletion.asked_by)
+            replica.wrote(deletion.asked_by)
         return bool(gone)
 
 

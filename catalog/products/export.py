@@ -9,11 +9,10 @@ from collections.abc import Iterator
 from itertools import chain
 from typing import Any
 
-from sqlalchemy import Connection, literal_column
+from sqlalchemy import Connection, Engine, literal_column
 
-from catalog import streams
+from catalog import replica, streams
 from catalog.errors import Unavailable
-from catalog.extensions import db
 from catalog.products import listing, searching
 from catalog.products.models import Product
 
@@ -58,6 +57,10 @@ class Export:
 
 def start(query: dict[str, Any]) -> Export:
     """Begin the export that a loaded ProductExportSchema asks for. Raises Unavailable where too many are under way."""
+    return replica.first(lambda engine: _start(engine, query))
+
+
+def _start(engine: Engine, query: dict[str, Any]) -> Export:
     form = query.get("format", "csv")
     slots = streams.slots()
     release = slots.take()
@@ -65,7 +68,7 @@ def start(query: dict[str, Any]) -> Export:
         raise Unavailable("Too many exports are under way. Please try again.")
     release = release or (lambda: None)  # the one thread there is
     try:
-        connection = db.engine.connect()
+        connection = engine.connect()
     except Exception:
         release()
         raise

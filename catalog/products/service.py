@@ -8,7 +8,9 @@ from typing import Any
 from sqlalchemy import Text, cast, false, func, literal, select, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
 
+from catalog import replica
 from catalog.audit import service as audit
 from catalog.cache import invalidate
 from catalog.database import transaction
@@ -74,19 +76,22 @@ def reserve_stock(orders: Sequence[Mapping[uuid.UUID, int]]) -> list[list[stock.
         return shortages
 
 
-def search(query: dict[str, Any]) -> listing.Page:
+@replica.reads
+def search(session: Session, query: dict[str, Any]) -> listing.Page:
     """Return one page of products for a loaded ProductQuerySchema. Raises ValidationFailed."""
-    return listing.page(db.session(), query)
+    return listing.page(session, query)
 
 
-def glimpse(query: dict[str, Any]) -> listing.Page:
+@replica.reads
+def glimpse(session: Session, query: dict[str, Any]) -> listing.Page:
     """Return the same page for people: of many products that match, how many is not counted to the end."""
-    return listing.glimpse(db.session(), query)
+    return listing.glimpse(session, query)
 
 
-def stats() -> dict[str, int]:
+@replica.reads
+def stats(session: Session) -> dict[str, int]:
     """Return how many products there are: total, active, inactive."""
-    total, active = db.session.execute(
+    total, active = session.execute(
         select(func.count(), func.count().filter(Product.active)).select_from(Product)
     ).one()
     return {"total": total, "active": active, "inactive": total - active}

@@ -5,7 +5,9 @@ from collections.abc import Callable
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, func, select, text
+from sqlalchemy.orm import Session
 
+from catalog import replica
 from catalog.audit import service as audit
 from catalog.cache import invalidate
 from catalog.database import transaction
@@ -24,16 +26,17 @@ TRANSITIONS = {
 }
 
 
-def page(query: dict[str, Any]) -> dict[str, Any]:
+@replica.reads
+def page(session: Session, query: dict[str, Any]) -> dict[str, Any]:
     """Return one page of tasks, the newest first, for a loaded TaskQuerySchema.
 
     The page is {"items", "total", "limit", "offset", "has_more", "next_cursor"}; the cursor is its last id.
     """
     filtered = _filtered(query)
-    total = db.session.scalar(filtered.with_only_columns(func.count(Task.id))) or 0
+    total = session.scalar(filtered.with_only_columns(func.count(Task.id))) or 0
     start = filtered.where(Task.id < query["cursor"]) if "cursor" in query else filtered.offset(query["offset"])
     # One row more than the page, to see if more follow.
-    found = db.session.scalars(start.order_by(Task.id.desc()).limit(query["limit"] + 1)).all()
+    found = session.scalars(start.order_by(Task.id.desc()).limit(query["limit"] + 1)).all()
     items = found[: query["limit"]]
     has_more = len(found) > len(items)
     place = {"limit": query["limit"], "offset": query["offset"]}

@@ -5,8 +5,9 @@ from collections.abc import Callable
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, func, select, text
-from sqlalchemy.orm import with_expression
+from sqlalchemy.orm import Session, with_expression
 
+from catalog import replica
 from catalog.audit import service as audit
 from catalog.database import after_commit, transaction
 from catalog.errors import Conflict, NotFound
@@ -95,9 +96,10 @@ def _filtered(statement: Any, conditions: dict[str, Any], query: dict[str, Any])
     return statement
 
 
-def _page(statement: Any, key: Any, limit: int) -> dict[str, Any]:
+@replica.reads
+def _page(session: Session, statement: Any, key: Any, limit: int) -> dict[str, Any]:
     """Pages go by id, whose order is that of time; the cursor is the last id of a page."""
-    found = db.session.scalars(statement.order_by(key.desc()).limit(limit + 1)).all()
+    found = session.scalars(statement.order_by(key.desc()).limit(limit + 1)).all()
     items, has_more = found[:limit], len(found) > limit
     cursor = getattr(items[-1], key.key) if has_more else None
     return {"items": items, "limit": limit, "has_more": has_more, "next_cursor": cursor}

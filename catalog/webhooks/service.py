@@ -6,8 +6,9 @@ from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import func, select
+from sqlalchemy.orm import Session
 
-from catalog import encryption
+from catalog import encryption, replica
 from catalog.audit import service as audit
 from catalog.database import after_commit, transaction
 from catalog.errors import NotFound, ValidationFailed, field_error
@@ -67,10 +68,11 @@ def ring() -> None:
         outbox.ring(session)
 
 
-def page(limit: int, offset: int) -> dict[str, Any]:
+@replica.reads
+def page(session: Session, limit: int, offset: int) -> dict[str, Any]:
     """Return one page of the webhooks, the oldest first, as {"items", "total", "limit", "offset", "has_more"}."""
-    total = db.session.scalar(select(func.count()).select_from(Webhook)) or 0
-    items = db.session.scalars(select(Webhook).order_by(Webhook.id).limit(limit).offset(offset)).all()
+    total = session.scalar(select(func.count()).select_from(Webhook)) or 0
+    items = session.scalars(select(Webhook).order_by(Webhook.id).limit(limit).offset(offset)).all()
     has_more = offset + len(items) < total
     return {"items": items, "total": total, "limit": limit, "offset": offset, "has_more": has_more}
 

@@ -85,7 +85,9 @@ def test_the_example_file_names_every_setting():
     assert all(re.search(rf"^#? ?{setting.name}=", example, re.MULTILINE) for setting in config.SETTINGS)
 
 
-@pytest.mark.parametrize("name", ["DATABASE_URL", "REDIS_URL", "CACHE_REDIS_URL", "ORDER_QUEUE_REDIS_URL"])
+@pytest.mark.parametrize(
+    "name", ["DATABASE_URL", "DATABASE_REPLICA_URL", "REDIS_URL", "CACHE_REDIS_URL", "ORDER_QUEUE_REDIS_URL"]
+)
 @pytest.mark.parametrize(
     "url",
     [
@@ -100,7 +102,7 @@ def test_the_example_file_names_every_setting():
     ],
 )
 def test_a_url_whose_password_would_be_read_as_something_else_is_refused_without_quoting_it(monkeypatch, name, url):
-    monkeypatch.setenv(name, url.format(scheme="postgresql" if name == "DATABASE_URL" else "redis"))
+    monkeypatch.setenv(name, url.format(scheme="postgresql" if name.startswith("DATABASE") else "redis"))
     with pytest.raises(config.ConfigError) as raised:
         config.load()
     assert f"{name}: must be a URL with" in str(raised.value)

@@ -1,0 +1,20 @@
+"""A cluster of Redis whose masters may change."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests import servers
+from tests.sentinel.cluster import Cluster
+
+
+@pytest.fixture(scope="package")
+def cluster(tmp_path_factory) -> Iterator[Cluster]:
+    if servers.GIVEN:
+        pytest.skip("runs Sentinels of its own, and here is no redis-server")
+    cluster = Cluster(tmp_path_factory.mktemp("sentinel"), down_after=1.0)
+    try:
+        cluster.start()
+        yield cluster
+    finally:
+        cluster.stop()
