@@ -18,7 +18,7 @@ GUIDE = (ROOT / "docs" / "operations.md").read_text()
 RULES = ROOT / "deploy" / "prometheus" / "alerts.yml"
 ALERTS = [rule for group in yaml.safe_load(RULES.read_text())["groups"] for rule in group["rules"]]
 SETTINGS = {setting.name for setting in config.SETTINGS}
-OF_OTHERS = {"PROMETHEUS_MULTIPROC_DIR", "COMPOSE_PROFILES", "DATABASE_REPLICA_URL", "FLUSHDB", "VACUUM", "ANALYZE"}
+OF_OTHERS = {"PROMETHEUS_MULTIPROC_DIR", "COMPOSE_PROFILES", "FLUSHDB", "VACUUM", "ANALYZE"}
 
 
 def exposed(client) -> dict[str, list]:
