@@ -101,7 +101,7 @@ def test_a_job_is_watched_cancelled_and_run_again(emptied, visit, whole_service,
     body = {"seconds": 30, "fail": False}
     job_id = requests.post(f"{whole_service}/api/v1/jobs/test", json=body, timeout=10).json()["task_id"]
     page = visit.page
-    page.goto("/console/jobs")
+    page.goto("/console/jobs?queue=default")
     page.get_by_role("region", name="Workers").get_by_role("cell", name="orders").wait_for()
     page.get_by_role("link", name="catalog.jobs.jobs.test").first.wait_for()
     looks.at("jobs", "#list table")
