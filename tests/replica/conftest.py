@@ -83,6 +83,7 @@ def replicated(following_app, standby) -> Iterator[Flask]:
     found, begun = replica.of(following_app), time.monotonic()
     wait_for(lambda: (state := found.watch.state()).usable and state.lag < time.monotonic() - begun, 20)
     wait_for(lambda: not found.marks.wrote("nobody"), 20)
+    found.engine.dispose()  # connections that the last test may have cut
     yield following_app
     empty_tables(following_app)
 
