@@ -8,7 +8,8 @@
   for (const name of ["figures", "charts"]) {
     events.addEventListener(name, (event) => {
       stale.hidden = true;
-      htmx.swap(find(`#${name}`), event.data, { swapStyle: "innerHTML" });
+      const part = find(`#${name}`);
+      if (part) htmx.swap(part, event.data, { swapStyle: "innerHTML" }); // who may see nothing of it has no place for it
     });
   }
   events.addEventListener("error", () => (stale.hidden = events.readyState !== EventSource.CLOSED && !lost()));

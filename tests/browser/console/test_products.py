@@ -202,8 +202,7 @@ def test_a_picture_is_asked_of_its_host_only_when_somebody_wants_to_see_it(
     make(whole_service, {"image": picture})
     page = visit.page
     page.goto(f"/console/products/{rows('SELECT id FROM products')[0][0]}")
-    page.get_by_role("link", name="Show it here").wait_for()
-    page.wait_for_load_state("networkidle")
+    page.get_by_role("region", name="History").get_by_text("create", exact=True).wait_for()
     assert visit.asked() == {urlsplit(whole_service).netloc}
     page.get_by_role("link", name="Show it here").click()
     shown = page.get_by_role("img", name="Lamp 0")
