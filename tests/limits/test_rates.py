@@ -226,8 +226,9 @@ class TestBeforeFlask:
     def test_others_in_other_processes_have_what_is_left(self, hot, make_app):
         client, path = hot
         other = make_app(RATE_LIMIT_READS="300/minute").test_client()
-        client.get(path)
-        assert left(other.get("/nowhere")) == 300 - 1 - 3 - 1
+        mine = left(client.get(path))
+        taken_ahead = 300 // BUNCHES  # at most: on a busy machine Flask may have answered, which takes one
+        assert mine - taken_ahead <= left(other.get("/nowhere")) < mine
 
     def test_a_request_with_a_key_is_counted_by_flask_which_knows_whose_it_is(self, hot):
         client, path = hot
