@@ -1,9 +1,11 @@
 """'Try it out' works: each operation's own example, sent as the document tells, is taken."""
 
 import io
+from dataclasses import replace
 
 import pytest
 
+from catalog.imports import watching
 from tests.test_openapi import OPERATIONS, example_of, fits, resolved
 
 # What makes the thing that a parameter of a path names; without it the id of the example is sent, and not found.
@@ -55,8 +57,9 @@ def body(operation):
 
 
 @pytest.fixture
-def client(committed):
-    """A client whose changes are committed, as some answers are streamed over connections of their own."""
+def client(committed, monkeypatch):
+    """A client whose changes are committed, as streams have connections of their own; and they end at once."""
+    monkeypatch.setattr(watching, "PACE", replace(watching.PACE, stream_seconds=0))
     return committed.test_client()
 
 
