@@ -17,7 +17,7 @@ from tests.processes import wait_for
 from tests.webhooks.receivers import Receiver
 
 ROWS = 20_000
-SETTLED_SECONDS = 90
+SETTLED_SECONDS = 300
 LEFT = {
     "deliveries": "SELECT count(*) FROM webhook_deliveries WHERE status = 'pending'",
     "writes": "SELECT count(*) FROM product_writes WHERE state = 'queued'",
