@@ -98,7 +98,7 @@ def strike_for(
 
 def _change(body: bytes) -> Change:
     sent = json.loads(body)
-    return sent["event"], sent["data"]["id"], sent["data"].get("version", 0)
+    return sent["event"], sent["data"].get("id"), sent["data"].get("version", 0)
 
 
 def _query(service: Service, statement: str) -> list:
