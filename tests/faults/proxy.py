@@ -66,7 +66,11 @@ class Proxy:
 
     def _dial(self) -> socket.socket:
         server = socket.socket(socket.AF_UNIX)
-        server.connect(self._target)
+        try:
+            server.connect(self._target)
+        except OSError:
+            server.close()
+            raise
         return server
 
     def _pump(self, source: socket.socket, sink: socket.socket) -> None:
