@@ -69,11 +69,15 @@ def _name(month: Month) -> str:
 
 
 def _add(month: Month) -> None:
-    """Beside the table first, and attached when it is filled: only `rest` is locked meanwhile."""
+    """Beside the table first, and attached when it is filled.
+
+    Whoever writes meanwhile waits at the table: an entry that was on its way to `rest` would find it closed to it.
+    """
     name = _name(month)
     first, end = (id_at(datetime(*start, 1, tzinfo=UTC)) for start in (month, later(month, 1)))
     with transaction() as session:
         session.execute(text(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'"))
+        session.execute(text("LOCK TABLE ONLY audit_entries IN SHARE ROW EXCLUSIVE MODE"))
         session.execute(text(f"LOCK TABLE {REST} IN ACCESS EXCLUSIVE MODE"))
         session.execute(text(f"CREATE TABLE {name} (LIKE audit_entries INCLUDING DEFAULTS)"))
         session.execute(
