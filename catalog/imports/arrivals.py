@@ -65,7 +65,7 @@ def get(arrival_id: uuid.UUID) -> Arrival:
         notes = json.loads(_notes(arrival_id).read_text())
         return Arrival(id=arrival_id, received=_path(arrival_id).stat().st_size, **notes)
     except FileNotFoundError:
-        raise NotFound("There is no such file coming in. It may be whole already, or was put away.") from None
+        raise _gone() from None
 
 
 def append(arrival_id: uuid.UUID, offset: int, piece: IO[bytes]) -> Arrival:
@@ -75,7 +75,7 @@ def append(arrival_id: uuid.UUID, offset: int, piece: IO[bytes]) -> Arrival:
     than was said, UnsupportedMediaType for what its first bytes show to be no product file, StorageFull.
     """
     arrival = get(arrival_id)
-    with storage.full_disk_told(), _locked(arrival) as file:
+    with storage.full_disk_told(), _locked(arrival_id) as file:
         received = file.seek(0, os.SEEK_END)
         if received != offset:
             raise Conflict(f"{received:,} bytes of the file are here, not {offset:,}.")
@@ -86,15 +86,18 @@ def append(arrival_id: uuid.UUID, offset: int, piece: IO[bytes]) -> Arrival:
 
 
 def finish(arrival_id: uuid.UUID) -> drafts.Draft:
-    """Make a draft of a file that is whole. Raises NotFound, Conflict, UnsupportedMediaType, StorageFull."""
-    arrival = get(arrival_id)
-    if arrival.received != arrival.size:
-        raise Conflict(f"{arrival.received:,} of {arrival.size:,} bytes of the file are here.")
-    _check_kind(arrival)
-    upload = Upload(_path(arrival_id), arrival.filename, arrival.size, UploadOptionsSchema().load({}))
-    draft = drafts.keep(upload)
-    discard(arrival_id)
-    return draft
+    """Make a draft of a file that is whole, once, however many ask for it.
+
+    Raises NotFound, Conflict, UnsupportedMediaType, StorageFull.
+    """
+    with _locked(arrival_id):
+        arrival = get(arrival_id)
+        if arrival.received != arrival.size:
+            raise Conflict(f"{arrival.received:,} of {arrival.size:,} bytes of the file are here.")
+        _check_kind(arrival)
+        draft = drafts.keep(Upload(_path(arrival_id), arrival.filename, arrival.size, UploadOptionsSchema().load({})))
+        discard(arrival_id)
+        return draft
 
 
 def listing() -> list[Arrival]:
@@ -135,14 +138,22 @@ def _copy(piece: IO[bytes], file: IO[bytes], room: int) -> None:
 
 
 @contextmanager
-def _locked(arrival: Arrival) -> Iterator[Any]:
-    """Open the file for one writer at a time. Raises Conflict for another."""
-    with _path(arrival.id).open("r+b") as file:
+def _locked(arrival_id: uuid.UUID) -> Iterator[Any]:
+    """Open the file for one writer at a time. Raises NotFound, and Conflict for another writer."""
+    try:
+        opened = _path(arrival_id).open("r+b")
+    except FileNotFoundError:
+        raise _gone() from None
+    with opened as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise Conflict("Another page is bringing in the same file just now.") from None
         yield file
+
+
+def _gone() -> NotFound:
+    return NotFound("There is no such file coming in. It may be whole already, or was put away.")
 
 
 def _folder() -> Path:

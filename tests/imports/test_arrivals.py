@@ -151,3 +151,20 @@ def test_no_such_arrival_is_not_found(context):
     for ask in (arrivals.get, arrivals.finish, lambda one: arrivals.append(one, 0, io.BytesIO(b"x"))):
         with pytest.raises(NotFound):
             ask(uuid.uuid4())
+
+
+def test_a_file_that_two_pages_make_whole_at_once_becomes_one_draft(arriving, monkeypatch):
+    arrival = append(arriving(), 0, CONTENT)
+    keep, refused = drafts.keep, []
+
+    def meanwhile(upload):
+        monkeypatch.setattr(drafts, "keep", keep)
+        with pytest.raises(Conflict) as refusal:
+            arrivals.finish(arrival.id)
+        refused.append(refusal)
+        return keep(upload)
+
+    monkeypatch.setattr(drafts, "keep", meanwhile)
+    assert arrivals.finish(arrival.id).path.read_bytes() == CONTENT
+    assert len(refused) == 1
+    assert len(drafts.listing()) == 1
