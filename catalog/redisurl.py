@@ -82,7 +82,8 @@ class Watched(Server):
         try:
             found = sentinel.sentinel_get_master_addr_by_name(self._service)
         except redis.RedisError:
-            self._sentinel.sentinels.sort(key=lambda other: other is sentinel)  # the next time it is asked last
+            # The next time it is asked last. Another list, since others may be going through this one.
+            self._sentinel.sentinels = sorted(self._sentinel.sentinels, key=lambda other: other is sentinel)
             return None
         return (found[0].decode(), found[1]) if found else None
 
