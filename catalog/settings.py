@@ -1,14 +1,14 @@
 """Every setting once: name, type, default, meaning, and what is wrong with a value."""
 
-import base64
 from collections.abc import Callable
 from dataclasses import dataclass
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
-from environs import ValidationError, validate
+from environs import validate
+
+from catalog import settingrules as rules
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -24,76 +24,6 @@ class Setting:
     check: Callable[[Any], Any] | None = None
 
 
-def _each(values: list[str], read: Callable[[str], Any], complaint: str) -> None:
-    """Check every value of a list; the message counts them and never quotes one, since some are secret."""
-    for number, value in enumerate(values, start=1):
-        try:
-            read(value.strip())
-        except ValueError:
-            raise ValidationError(f"number {number} {complaint}") from None
-
-
-def _encryption_key(text: str) -> bytes:
-    key = base64.urlsafe_b64decode(text)
-    if len(key) != 32:
-        raise ValueError("wrong length")
-    return key
-
-
-def _url(*schemes: str) -> Callable[[Any], Any]:
-    """Judge a URL early: whoever reads it later would quote a part of its password, taken for a host or a port."""
-
-    def check(url: str) -> None:
-        try:
-            parts = urlsplit(url)
-            sound = parts.scheme.partition("+")[0] in schemes and (parts.port or True)
-        except ValueError:
-            sound = False
-        if not sound or parts.netloc.count("@") > 1 or "@" in parts.path + parts.fragment:
-            names = " or ".join(f"{scheme}://" for scheme in schemes)
-            raise ValidationError(f"must be a URL with {names}, its password percent-encoded")
-
-    return check
-
-
-def _redis_url(url: str) -> None:
-    from catalog.redisurl import SENTINEL, server
-
-    if f"{SENTINEL}://" not in url:
-        _url("redis", "rediss", "unix")(url)
-        return
-    try:
-        server(url)
-    except ValueError:
-        form = f"redis{SENTINEL}://host:26379,host:26379/service/0, its password percent-encoded"
-        raise ValidationError(f"must be a URL with a service after its Sentinels, like {form}") from None
-
-
-def _at_least(minimum: int) -> Callable[[Any], Any]:
-    return validate.Range(min=minimum)
-
-
-def _rate(text: str) -> None:
-    from limits import parse
-
-    try:
-        parse(text if text != "off" else "1/second")
-    except ValueError:
-        raise ValidationError("must be like 100/second, 6000/minute or off") from None
-
-
-def _window(text: str) -> None:
-    if text == "off":
-        raise ValidationError("must be like 10/15 minutes; it cannot be off")
-    _rate(text)
-
-
-def _origin(text: str) -> None:
-    parts = urlsplit(text)
-    if text != "*" and (parts.scheme not in ("http", "https") or text != f"{parts.scheme}://{parts.netloc}"):
-        raise ValueError("no origin")
-
-
 PRODUCTION_RATES = {
     "READS": "60000/minute",
     "WRITES": "12000/minute",
@@ -105,7 +35,7 @@ PRODUCTION_RATES = {
 
 def _rate_setting(kind: str, meaning: str) -> Setting:
     blank = f"blank: none in development, `{PRODUCTION_RATES[kind]}` in production"
-    return Setting(f"RATE_LIMIT_{kind}", "str", None, f"{meaning}; {blank}", _rate)
+    return Setting(f"RATE_LIMIT_{kind}", "str", None, f"{meaning}; {blank}", rules.rate)
 
 
 SETTINGS = (
@@ -134,22 +64,22 @@ SETTINGS = (
     ),
     Setting("CATALOG_API_KEY", "str", None, "the key that `import` and `export` send"),
     Setting("PORT", "int", 5000, "port that the web server binds", validate.Range(min=1, max=65535)),
-    Setting("WEB_WORKERS", "int", None, "gunicorn processes; blank: one for each core", _at_least(1)),
-    Setting("WEB_THREADS", "int", 4, "threads of each gunicorn process", _at_least(1)),
+    Setting("WEB_WORKERS", "int", None, "gunicorn processes; blank: one for each core", rules.at_least(1)),
+    Setting("WEB_THREADS", "int", 4, "threads of each gunicorn process", rules.at_least(1)),
     Setting(
         "WEB_DRAIN_SECONDS",
         "float",
         None,
         "how long a web server that was told to end goes on answering while `/health/ready` is 503, for balancers to"
         " take it out; blank: 0 in development, 5 in production",
-        _at_least(0),
+        rules.at_least(0),
     ),
     Setting(
         "WEB_KEEPALIVE_SECONDS",
         "int",
         75,
         "how long a connection without requests is kept: longer than the proxy before it keeps its own",
-        _at_least(1),
+        rules.at_least(1),
     ),
     Setting("LOG_LEVEL", "str", "INFO", "lowest level that is logged"),
     Setting(
@@ -157,7 +87,7 @@ SETTINGS = (
         "str",
         None,
         "PostgreSQL 18; blank: from `POSTGRES_*`, else `manage.py` starts an embedded one",
-        _url("postgresql", "postgres"),
+        rules.url("postgresql", "postgres"),
     ),
     Setting("POSTGRES_HOST", "str", None, "with the next four, in place of `DATABASE_URL`"),
     Setting("POSTGRES_PORT", "int", 5432, "port of `POSTGRES_HOST`"),
@@ -169,7 +99,7 @@ SETTINGS = (
         "str",
         None,
         "a streaming replica of it, which lists, searches and exports may read; blank: none",
-        _url("postgresql", "postgres"),
+        rules.url("postgresql", "postgres"),
     ),
     Setting(
         "DATABASE_REPLICA_MAX_LAG_SECONDS",
@@ -178,15 +108,15 @@ SETTINGS = (
         "how far that may be behind and still be read",
         validate.Range(min=1.0, max=3600.0),
     ),
-    Setting("DATABASE_POOL_SIZE", "int", 5, "connections that a process keeps", _at_least(1)),
-    Setting("DATABASE_POOL_OVERFLOW", "int", 5, "further connections under load", _at_least(0)),
-    Setting("DATABASE_STATEMENT_TIMEOUT_SECONDS", "int", 30, "longest statement of a request", _at_least(1)),
+    Setting("DATABASE_POOL_SIZE", "int", 5, "connections that a process keeps", rules.at_least(1)),
+    Setting("DATABASE_POOL_OVERFLOW", "int", 5, "further connections under load", rules.at_least(0)),
+    Setting("DATABASE_STATEMENT_TIMEOUT_SECONDS", "int", 30, "longest statement of a request", rules.at_least(1)),
     Setting(
         "DATABASE_LOCK_TIMEOUT_SECONDS",
         "int",
         5,
         "how long a request waits for what another change holds",
-        _at_least(1),
+        rules.at_least(1),
     ),
     Setting(
         "REDIS_URL",
@@ -194,22 +124,26 @@ SETTINGS = (
         None,
         "Redis of the queues (persistent), e.g. `redis://host:6379/0`, or by its Sentinels"
         " `redis+sentinel://one:26379,two:26379/mymaster/0`; blank: embedded",
-        _redis_url,
+        rules.redis_url,
     ),
-    Setting("CACHE_REDIS_URL", "str", None, "Redis of the cache (may vanish), likewise; blank: embedded", _redis_url),
+    Setting(
+        "CACHE_REDIS_URL", "str", None, "Redis of the cache (may vanish), likewise; blank: embedded", rules.redis_url
+    ),
     Setting("REDIS_HOST", "str", None, "in place of both URLs: queue in database 0, cache in database 1"),
     Setting("REDIS_PORT", "int", 6379, "port of `REDIS_HOST`"),
     Setting("CACHE_ENABLED", "bool", True, "false: every read asks PostgreSQL; the same for all processes"),
-    Setting("CACHE_TTL_SECONDS", "int", 3600, "how long a copy is kept at most", _at_least(1)),
+    Setting("CACHE_TTL_SECONDS", "int", 3600, "how long a copy is kept at most", rules.at_least(1)),
     Setting("CACHE_PREFIX", "str", "catalog", "first part of the cache's keys, where catalogs share a Redis"),
     Setting("DATA_DIR", "path", ROOT / "data", "everything that is kept on disk"),
     Setting("UPLOAD_DIR", "path", None, "uploaded files; blank: `uploads` in `DATA_DIR`"),
-    Setting("UPLOAD_MAX_MB", "int", 500, "largest file that is accepted", _at_least(1)),
-    Setting("IMPORT_LOADERS", "int", 2, "connections that one import loads with", _at_least(1)),
-    Setting("JOB_TIMEOUT_SECONDS", "int", 3600, "longest background job", _at_least(1)),
-    Setting("RESULT_TTL_SECONDS", "int", 3600, "how long a job's result is kept", _at_least(1)),
-    Setting("RETENTION_DAYS", "int", 30, "how long uploads and import histories are kept", _at_least(1)),
-    Setting("AUDIT_RETENTION_MONTHS", "int", 13, "how many months of audit are kept before this one", _at_least(1)),
+    Setting("UPLOAD_MAX_MB", "int", 500, "largest file that is accepted", rules.at_least(1)),
+    Setting("IMPORT_LOADERS", "int", 2, "connections that one import loads with", rules.at_least(1)),
+    Setting("JOB_TIMEOUT_SECONDS", "int", 3600, "longest background job", rules.at_least(1)),
+    Setting("RESULT_TTL_SECONDS", "int", 3600, "how long a job's result is kept", rules.at_least(1)),
+    Setting("RETENTION_DAYS", "int", 30, "how long uploads and import histories are kept", rules.at_least(1)),
+    Setting(
+        "AUDIT_RETENTION_MONTHS", "int", 13, "how many months of audit are kept before this one", rules.at_least(1)
+    ),
     Setting(
         "AUDIT_IMPORT_ROWS",
         "bool",
@@ -222,7 +156,7 @@ SETTINGS = (
         (),
         "keys of secrets at rest (32 bytes in URL-safe base64, commas between): the first encrypts, all decrypt;"
         " blank: one is made and kept in `DATA_DIR`; required in production",
-        lambda keys: _each(keys, _encryption_key, "must be 32 bytes in URL-safe base64"),
+        lambda keys: rules.each(keys, rules.encryption_key, "must be 32 bytes in URL-safe base64"),
     ),
     Setting(
         "WEBHOOK_ALLOWED_NETWORKS",
@@ -230,14 +164,14 @@ SETTINGS = (
         None,
         "networks that webhooks may call beyond the public internet, e.g. `10.1.0.0/16`;"
         " blank: loopback in development, none in production",
-        lambda networks: _each(networks, ip_network, "is no network"),
+        lambda networks: rules.each(networks, ip_network, "is no network"),
     ),
     Setting(
         "WEBHOOK_ALLOWED_PORTS",
         "list",
         (80, 443, 8080, 8443),
         "ports that webhooks may call outside of those networks",
-        lambda ports: _each(ports, int, "is no port number"),
+        lambda ports: rules.each(ports, int, "is no port number"),
     ),
     Setting("WEBHOOK_CA_FILE", "str", None, "certificates that webhooks trust; blank: those of `certifi`"),
     Setting(
@@ -255,7 +189,7 @@ SETTINGS = (
         "str",
         None,
         "Redis with a list that orders come in by, likewise; blank: none",
-        _redis_url,
+        rules.redis_url,
     ),
     Setting("ORDER_QUEUE_LIST", "str", "orderflow:orders", "name of that list, and first part of those beside it"),
     Setting(
@@ -263,7 +197,7 @@ SETTINGS = (
         "str",
         None,
         "API that knows products by the number that ends a SKU, e.g. `https://fakestoreapi.com`; blank: not asked",
-        _url("http", "https"),
+        rules.url("http", "https"),
     ),
     Setting(
         "FAKESTORE_TIMEOUT_SECONDS",
@@ -288,22 +222,22 @@ SETTINGS = (
         "str",
         "10/15 minutes",
         "failed attempts to sign in with one name, or one key",
-        _window,
+        rules.window,
     ),
-    Setting("RATE_LIMIT_SIGN_IN_ADDRESS", "str", "50/15 minutes", "the same from one address", _window),
+    Setting("RATE_LIMIT_SIGN_IN_ADDRESS", "str", "50/15 minutes", "the same from one address", rules.window),
     Setting(
-        "SESSION_IDLE_MINUTES", "int", 60, "how long a session of the console lasts that is not used", _at_least(1)
+        "SESSION_IDLE_MINUTES", "int", 60, "how long a session of the console lasts that is not used", rules.at_least(1)
     ),
     Setting("SESSION_HOURS", "int", 12, "how long it lasts at most", validate.Range(min=1, max=24 * 30)),
     Setting(
-        "TRUSTED_PROXIES", "int", 0, "proxies before the service whose `X-Forwarded-For` is believed", _at_least(0)
+        "TRUSTED_PROXIES", "int", 0, "proxies before the service whose `X-Forwarded-For` is believed", rules.at_least(0)
     ),
     Setting(
         "CORS_ORIGINS",
         "list",
         (),
         "origins whose pages may call the API, e.g. `https://shop.example.com`, or `*`; blank: none",
-        lambda origins: _each(origins, _origin, "is no origin like https://shop.example.com"),
+        lambda origins: rules.each(origins, rules.origin, "is no origin like https://shop.example.com"),
     ),
     Setting("SEED_ON_START", "bool", True, "an empty development database gets 5 sample products"),
 )
