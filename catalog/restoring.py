@@ -27,7 +27,8 @@ def begin(force: bool) -> None:
             raise StackError(
                 f"{others} connections of the service are open to this database: stop it everywhere first."
             )
-        _put_back(connection)
+    undo()
+    with db.engine.begin() as connection:
         tables = connection.scalar(_TABLES)
         if tables and not force:
             raise StackError(f"The database has {tables} tables; --force replaces all that they hold.")
@@ -36,8 +37,17 @@ def begin(force: bool) -> None:
         connection.execute(text("CREATE SCHEMA public"))
 
 
+def check_not_cut_off() -> None:
+    """Raise StackError where a restore was killed: what there was stands aside, and nobody must write beside it."""
+    with db.engine.connect() as connection:
+        if _aside(connection):
+            raise StackError(
+                "A restore was cut off. Run it again: --force carries it out, without it what was there comes back."
+            )
+
+
 def undo() -> None:
-    """Put back what was there."""
+    """Put back what was there, also what a restore that was killed has left aside."""
     with db.engine.begin() as connection:
         _put_back(connection)
 
@@ -68,7 +78,6 @@ def forget_copies() -> None:
 
 
 def _put_back(connection: Connection) -> None:
-    """Also what a restore that was killed has left aside."""
     aside = _aside(connection)
     for schema in connection.scalars(_SCHEMAS).all() if aside else ():
         if schema not in aside:

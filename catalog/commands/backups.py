@@ -44,7 +44,7 @@ def restore(file: Path, force: bool) -> None:
         try:
             dumps.load(project.settings["DATABASE_URL"], file)
             restoring.check()
-        except StackError:
+        except BaseException:  # also Ctrl-C
             restoring.undo()
             raise
         _finish()

@@ -48,10 +48,16 @@ def prepare() -> None:
 
 
 def migrate() -> None:
-    """Upgrade under an advisory lock: of several that start at once one migrates, the others wait for it."""
+    """Upgrade under an advisory lock: of several that start at once one migrates, the others wait for it.
+
+    Raises StackError where a restore was cut off.
+    """
     from sqlalchemy import text
 
+    from catalog import restoring
     from catalog.extensions import db
+
+    restoring.check_not_cut_off()
 
     with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": MIGRATION_LOCK})

@@ -150,6 +150,23 @@ def test_a_restore_replaces_nothing_unasked_and_puts_back_what_was_there_when_it
     assert service.get(path).json()["name"] == "Old"
 
 
+def test_after_a_restore_that_was_killed_nothing_starts_until_it_is_run_again(make, tmp_path):
+    file = tmp_path / "catalog.backup"
+    service = make()
+    assert service.verb("prepare").returncode == 0
+    service.rows("INSERT INTO products (sku, name) VALUES ('LAMP', 'Old') RETURNING id")
+    assert service.verb("backup", file).returncode == 0
+    service.rows("UPDATE products SET name = 'New' RETURNING id")
+    assert service.verb("begin-restore", "--force").returncode == 0  # and there it is killed
+
+    started = service.verb("prepare")
+    assert started.returncode != 0
+    assert "A restore was cut off" in started.stderr
+    assert "--force replaces" in refused(service, file)  # which puts back what was there
+    assert service.rows("SELECT name FROM products") == [("New",)]
+    assert service.verb("prepare").returncode == 0
+
+
 def test_a_restore_without_the_keys_names_the_secrets_that_cannot_be_read(make, tmp_path):
     file = tmp_path / "catalog.backup"
     service = make()
