@@ -65,7 +65,7 @@ SETTINGS = (
     Setting("CATALOG_API_KEY", "str", None, "the key that `import` and `export` send"),
     Setting("PORT", "int", 5000, "port that the web server binds", validate.Range(min=1, max=65535)),
     Setting("WEB_WORKERS", "int", None, "gunicorn processes; blank: one for each core", rules.at_least(1)),
-    Setting("WEB_THREADS", "int", 4, "threads of each gunicorn process", rules.at_least(1)),
+    Setting("WEB_THREADS", "int", 8, "threads of each gunicorn process", rules.at_least(1)),
     Setting(
         "WEB_DRAIN_SECONDS",
         "float",

@@ -15,7 +15,7 @@ from bench.kit.running import GUNICORN, Running, free_port
 from bench.reads.load import Contender
 from catalog import config
 
-WORKERS, THREADS = 2, 4
+WORKERS, THREADS = 2, 8
 OURS = "/api/v1/products/"
 
 

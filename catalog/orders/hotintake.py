@@ -1,6 +1,6 @@
 """The hot path of intake: an order that is certainly valid and new is kept and answered before Flask sees the request.
 
-Requests that come in while another's commit is on its way go together in the next one. Everything else goes on to
+Requests that come in at the same time go together: one transaction, one flush of the disk. Everything else goes on to
 Flask, which does the whole of it again: what breaks a rule, an order that is there already, a database that is away.
 The order's id makes it safe to try twice.
 """
@@ -26,6 +26,7 @@ from catalog.orders import bell, intake
 from catalog.orders.certain import certain
 from catalog.orders.content import Content, quoted
 from catalog.orders.models import QUEUED
+from catalog.orders.together import Together
 from catalog.ratelimits import callers
 from catalog.strictjson import JSON_MAX_BYTES, parse_json
 
@@ -47,7 +48,7 @@ class HotIntake:
         self._app = app
         self._inner: hotpath.Wsgi = app.wsgi_app
         self._gate, self._scope = gate.of(app), gate.scope_of(app, "POST", PATH)
-        self._together: intake.Together[intake.Asked, Kept] = intake.Together(self._keep)
+        self._together: Together[intake.Asked, Kept] = Together(self._keep)
         self._connection: Connection | None = None
         self._ringer = Ringer(app)
         self._shared, self._replica = hotpath.Shared(app), replica.of(app)
@@ -98,7 +99,7 @@ class HotIntake:
             raise
 
     def _connected(self) -> Connection:
-        """Return the connection of this process; the turns of `Together` make it one thread's at a time."""
+        """Return the connection of this process, which the thread of `Together` alone uses."""
         if self._connection is None:
             with self._app.app_context():
                 connection = db.engine.connect().execution_options(isolation_level="AUTOCOMMIT")

@@ -1,15 +1,10 @@
-"""Taking orders in: one statement writes many, and tells the new from those that are there already.
-
-Requests that come in while another's commit is on its way wait for it and then go together: one transaction, one
-flush of the disk, for all of them.
-"""
+"""Taking orders in: one statement writes many, and tells the new from those that are there already."""
 
 import hashlib
 import json
-import threading
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Generic, NamedTuple, TypeVar
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
@@ -24,8 +19,6 @@ from catalog.orders.content import Content
 from catalog.orders.models import QUEUED, Order
 
 Outcome = Order | Exception
-S = TypeVar("S")
-T = TypeVar("T")
 
 INSERT = """
     INSERT INTO orders (id, customer, items, submitted_at, hash, asked_by)
@@ -118,50 +111,3 @@ def _outcome(given: Given, kept: Order) -> Outcome:
         return kept
     differences = content.differences(kept.content, given.content)
     return Conflict(f"There is an order {kept.id} already, with other content.", errors=differences)
-
-
-@dataclass
-class _Waiting(Generic[S, T]):
-    order: S
-    outcomes: list[T | Exception] = field(default_factory=list)
-
-
-class Together(Generic[S, T]):
-    """Hands what several threads submit at the same time to one call: the first to get its turn takes all along."""
-
-    def __init__(self, call: Callable[[Sequence[S]], Sequence[T]]):
-        self._call = call
-        self._changed = threading.Condition()
-        self._calling = False
-        self._waiting: list[_Waiting[S, T]] = []
-
-    def submit(self, order: S) -> T | Exception:
-        """Return the outcome of one order, which is an exception where the call as a whole fails."""
-        mine: _Waiting[S, T] = _Waiting(order)
-        with self._changed:
-            self._waiting.append(mine)
-            while self._calling and not mine.outcomes:
-                self._changed.wait()
-            if mine.outcomes:
-                return mine.outcomes[0]
-            batch, self._waiting, self._calling = self._waiting, [], True
-        self._take_turn(batch)
-        return mine.outcomes[0]
-
-    def _take_turn(self, batch: Sequence[_Waiting[S, T]]) -> None:
-        outcomes: Sequence[T | Exception] = []
-        try:
-            outcomes = self._call([each.order for each in batch])
-        except Exception as error:  # raised for each where it was submitted
-            outcomes = [error] * len(batch)
-        finally:  # whatever ends this thread, the others are not left waiting
-            with self._changed:
-                for each, outcome in zip(
-                    batch, outcomes or [RuntimeError("The call was ended")] * len(batch), strict=True
-                ):
-                    each.outcomes.append(outcome)
-                self._calling = False
-                self._changed.notify_all()
-
-
-together = Together(take_in_each)

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from catalog import replica
 from catalog.audit import service as audit
-from catalog.database import after_commit, in_transaction, transaction
+from catalog.database import after_commit, transaction
 from catalog.errors import Conflict, NotFound
 from catalog.extensions import db
 from catalog.orders import bell, intake, processing
@@ -25,8 +25,7 @@ def submit(order: Content) -> Order:
 
     Raises Conflict, which names the differences, where an order with this id and other content is kept.
     """
-    asked = intake.Asked(order, audit.who())
-    (outcome,) = intake.take_in_each([asked]) if in_transaction() else [intake.together.submit(asked)]
+    (outcome,) = intake.take_in_each([intake.Asked(order, audit.who())])
     if isinstance(outcome, Exception):
         raise outcome
     return outcome

@@ -2,7 +2,6 @@
 
 import json
 import socket
-import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -90,33 +89,6 @@ def test_a_body_that_ends_early_is_refused(url, rows):
         connection.shutdown(socket.SHUT_WR)
         assert connection.makefile("rb").readline().split()[1] == b"400"
     assert rows("SELECT FROM orders") == []
-
-
-def test_what_comes_in_during_a_call_goes_together_in_the_next():
-    begun, go, calls = threading.Event(), threading.Event(), []
-
-    def call(orders):
-        calls.append(len(orders))
-        begun.set()
-        assert go.wait(10)
-        return [order["id"] for order in orders]
-
-    together = intake.Together(call)
-    with ThreadPoolExecutor(9) as threads:
-        first = threads.submit(together.submit, {"id": 0})
-        assert begun.wait(10)
-        others = [threads.submit(together.submit, {"id": number}) for number in range(1, 9)]
-        wait_for(lambda: len(together._waiting) == 8)
-        go.set()
-        assert [each.result(10) for each in (first, *others)] == list(range(9))
-    assert calls == [1, 8]
-
-
-def test_a_call_that_fails_fails_for_each():
-    def call(orders):
-        raise RuntimeError("no")
-
-    assert isinstance(intake.Together(call).submit({"id": 1}), RuntimeError)
 
 
 def test_an_order_that_cannot_be_written_fails_alone(context, monkeypatch):
