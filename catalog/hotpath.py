@@ -8,17 +8,15 @@ to be here only if it concerns plain hits.
 import logging
 import re
 import time
-import uuid
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from flask import Flask
 
-from catalog import cache, gate, headers, metrics, ratelimits
+from catalog import cache, gate, headers, logs, metrics, ratelimits
 from catalog.access import Caller
 from catalog.cache import HIT, Copy, Reader, Unreachable
 from catalog.http import holds
-from catalog.logs import SANE_ID
 
 log = logging.getLogger("catalog.request")
 
@@ -95,9 +93,8 @@ def is_plain(environ: Environ) -> bool:
 
 
 def request_id(environ: Environ) -> str:
-    """Return the caller's id of a request if it is a sane one, else a new one."""
-    given = environ.get("HTTP_X_REQUEST_ID", "")
-    return given if SANE_ID.fullmatch(given) else uuid.uuid4().hex
+    """Return the id of a request that Flask may never see."""
+    return logs.request_id(environ.get("HTTP_X_REQUEST_ID", ""))
 
 
 def _answer(

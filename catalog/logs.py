@@ -1,12 +1,12 @@
 """JSON log lines on standard error, each with the request's id, and one line for each request."""
 
 import logging
+import os
 import re
 import sys
 import threading
 import time
 import traceback
-import uuid
 from typing import Any
 
 from flask import Flask, Response, g, has_request_context, request
@@ -16,7 +16,7 @@ from catalog.redaction import redacted
 
 log = logging.getLogger("catalog.request")
 
-SANE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_SANE_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 SLOW_SECONDS = 1.0
 
 
@@ -62,9 +62,13 @@ def register(app: Flask) -> None:
     app.after_request(_end)
 
 
+def request_id(given: str) -> str:
+    """Return the caller's id of a request if it is a sane one, else a new one: 32 hexadecimal digits."""
+    return given if _SANE_ID.fullmatch(given) else os.urandom(16).hex()
+
+
 def _begin() -> None:
-    given = request.headers.get("X-Request-ID", "")
-    g.request_id = given if SANE_ID.fullmatch(given) else uuid.uuid4().hex
+    g.request_id = request_id(request.headers.get("X-Request-ID", ""))
     g.started = time.perf_counter()
 
 

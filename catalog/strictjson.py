@@ -38,6 +38,8 @@ def parse_json(raw: bytes) -> Any:
 
 def _check_depth(raw: bytes) -> None:
     """Peel the innermost brackets off, level by level: linear, and no recursion for a hostile body."""
+    if raw.count(b"[") + raw.count(b"{") <= JSON_MAX_DEPTH:
+        return  # as deep as that at most; whether all are closed, the decoder tells
     brackets = _outside_strings(raw.replace(b"\\\\", b"").replace(b'\\"', b""))
     for _ in range(JSON_MAX_DEPTH):
         peeled = brackets.replace(b"[]", b"")

@@ -16,9 +16,11 @@ from selectors import EVENT_READ
 from typing import Any
 
 from gunicorn import util
+from gunicorn.http import wsgi
 
 from catalog import draining, headers
 from catalog.errors import HTTP_CODES
+from catalog.web import answers
 from catalog.web.even import EvenWorker
 from catalog.web.incoming import Chunks, Incoming, PatientUnreader, first_piece, is_whole
 
@@ -168,3 +170,4 @@ def write_problem(connection: socket.socket, status: int, reason: str, message: 
 
 
 util.write_error = write_problem
+wsgi.Response = answers.Answer
