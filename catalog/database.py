@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Engine, Executable, Row, event
+from sqlalchemy import Connection, Engine, Executable, Row, event
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.orm import Session
 
@@ -63,8 +63,20 @@ def execute_alone(statement: Executable, parameters: dict[str, Any] | None = Non
     if in_transaction() or not isinstance(engine, Engine):
         with transaction() as session:
             return session.execute(statement, parameters).one_or_none()
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+    with engine.connect() as connection, _committing_by_itself(connection):
         return connection.execute(statement, parameters).one_or_none()
+
+
+@contextmanager
+def _committing_by_itself(connection: Connection) -> Iterator[None]:
+    """Let each statement be a transaction; `isolation_level` would do so too, for two settings sent to PostgreSQL."""
+    driver: Any = connection.connection.driver_connection
+    driver.autocommit = True
+    try:
+        yield
+    finally:
+        if not driver.closed:
+            driver.autocommit = False
 
 
 def renew_broken_connections(engine: Engine) -> None:
