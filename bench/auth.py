@@ -49,8 +49,8 @@ def main() -> None:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="manage.py bench auth", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=9, help="rounds, in which the contenders take turns (9)")
-    parser.add_argument("--seconds", type=int, default=4, help="seconds of each contender in a round (4)")
+    parser.add_argument("--rounds", type=int, default=25, help="rounds, in which the contenders take turns (25)")
+    parser.add_argument("--seconds", type=int, default=2, help="seconds of each contender in a round (2)")
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder to write to (bench/results)")
     return parser.parse_args()
 

@@ -254,6 +254,24 @@ def test_the_secrets_are_compared_in_constant_time(keyring, new_key, monkeypatch
     assert len(compared) == 3  # the checksum, the secret and the one before
 
 
+def test_a_key_that_was_right_is_known_again_by_a_hash_and_a_wrong_one_is_not_kept(keyring, new_key):
+    key, signer = new_key("imports"), keyring.signer
+    first = signer.read(key)
+    assert signer.read(key) is first
+    assert signer.read(key[:-1] + ("0" if key[-1] != "0" else "1")) is None
+    assert len(signer._known) == 1
+    assert key.split("_")[3][:32] not in repr(signer._known)
+
+
+def test_more_keys_than_are_remembered_are_right_all_the_same(keyring, new_key, monkeypatch):
+    from catalog.auth import tokens
+
+    monkeypatch.setattr(tokens, "MOST_KNOWN", 2)
+    keys = [keyring.signer.new().text for _ in range(5)]
+    assert [keyring.signer.read(key)[0] for key in keys * 2] == [key_id(key) for key in keys * 2]
+    assert len(keyring.signer._known) <= 2
+
+
 def test_who_asks_is_known_to_whatever_keeps_a_record(production, outside, new_key):
     who = Blueprint("who", __name__, scope="tasks")
     who.get("/who")(lambda: {"id": access.caller().id, "name": access.caller().name, "from": access.caller().address})
