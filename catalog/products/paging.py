@@ -53,11 +53,6 @@ class Order:
         here, there = tuple_(*keys), tuple_(*self._decode(query["cursor"])[: len(keys)])
         return here < there if self._descends else here > there
 
-    def until(self, keys: Keys, place: Sequence[Any]) -> ColumnElement[bool]:
-        """Return the condition that a row comes before a place, given by its keys, or lies there."""
-        here, there = tuple_(*keys), tuple_(*place)
-        return here >= there if self._descends else here <= there
-
     def cursor(self, row: Any) -> str:
         """Return the cursor after a row, whose first column is a product and which has its `sort_key`."""
         value = [self.sort, str(row.sort_key), str(row[0].id)]

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, Select, Subquery, func, select, text, true
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
+from sqlalchemy.sql.util import ClauseAdapter
 
-from catalog.products.models import Product
+from catalog.products.models import Product, search_document
 from catalog.products.paging import Order
 
 WALKED = 4_000  # products that a walk asks at most
@@ -33,15 +34,23 @@ class Found:
     exact: bool
 
 
-def found(session: Session, filtered: Select[Any], order: Order, query: dict[str, Any], exact_up_to: int) -> Found:
+def found(
+    session: Session,
+    filtered: Select[Any],
+    order: Order,
+    query: dict[str, Any],
+    exact_up_to: int,
+    near: Found | None = None,
+) -> Found:
     """Return a page of what `filtered` selects, and how many match, exactly up to `exact_up_to`.
 
-    Where there are more, the page is looked for on the walk first, and else all that match are sorted.
+    Where there are more, the page is looked for on the walk first, if that is not `near`, and else all that match are
+    sorted.
     """
     counted = _counted(session, filtered, order, query, exact_up_to)
     if counted.exact:
         return counted
-    near = _near(session, filtered, order, query)
+    near = near or _near(session, filtered, order, query)
     rows = near.rows if len(near.rows) > query["limit"] else _sorted(session, filtered, order, query)
     return Found(counted.number, rows, exact=False)
 
@@ -51,11 +60,10 @@ def glimpsed(session: Session, filtered: Select[Any], order: Order, query: dict[
 
     Counting is what costs: the text index gives a million matches before the first is looked at.
     """
-    if session.scalar(_IS_LARGE):
-        near = _near(session, filtered, order, query)
-        if len(near.rows) > query["limit"]:
-            return near
-    return found(session, filtered, order, query, exact_up_to)
+    near = _near(session, filtered, order, query) if session.scalar(_IS_LARGE) else None
+    if near and len(near.rows) > query["limit"]:
+        return near
+    return found(session, filtered, order, query, exact_up_to, near)
 
 
 def keep_to_the_text_index(connection: Connection) -> None:
@@ -72,11 +80,14 @@ def _counted(session: Session, filtered: Select[Any], order: Order, query: dict[
 
 def _near(session: Session, filtered: Select[Any], order: Order, query: dict[str, Any]) -> Found:
     """Walk along the order for a few thousand products, until the page is full."""
-    places = order.placed(select(*order.keys).select_from(Product), order.keys, query)
+    offset = 0 if "cursor" in query else query["offset"]
+    walk = select(Product, search_document(), order.key.label("sort_key")).where(order.after(order.keys, query))
+    walked = walk.order_by(*order.directed(order.keys)).limit(WALKED + offset).subquery("walked")
+    keys = order.directed(order.only(walked.c.sort_key, walked.c.id))
+    matches: Any = ClauseAdapter(walked).traverse(filtered.whereclause)
+    near = select(aliased(Product, walked), walked.c.sort_key).where(matches).order_by(*keys)
     with _planned(session, _WALK_ONLY):
-        end = session.execute(places.offset(WALKED).limit(1)).first()
-        near = filtered if end is None else filtered.where(order.until(order.keys, end))
-        rows = list(session.execute(paged(near, order, query)))
+        rows = list(session.execute(near.offset(offset).limit(query["limit"] + 1)))
     return Found(len(rows), rows, exact=False)
 
 
