@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections import Counter
 from decimal import Decimal
 from typing import Any, NoReturn
 
@@ -68,8 +69,7 @@ def _refuse_constant(name: str) -> NoReturn:
 def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        doubled = next(name for name in names if names.count(name) > 1)
+        ((doubled, _),) = Counter(name for name, _ in pairs).most_common(1)
         raise ValueError(f"the key {doubled[:100]!r} occurs twice")
     return found
 
