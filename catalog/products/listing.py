@@ -15,6 +15,7 @@ from catalog.products.paging import order_of
 from catalog.products.searching import Found
 
 EXACT_TOTAL_UP_TO = 10_000
+LAST_CHARACTER = "\U0010ffff"  # of Unicode: whatever begins with a text sorts before the text and this
 _WORD = re.compile(r"\w+")
 
 
@@ -100,9 +101,13 @@ def _holds(column: SQLColumnExpression[str], part: str) -> ColumnElement[bool]:
 
 
 def matches(words: str) -> ColumnElement[bool]:
-    """Return the condition that a product has all words, the last one perhaps only begun, or a SKU so begun."""
+    """Return the condition that a product has all words, the last one perhaps only begun, or a SKU so begun.
+
+    A range of SKUs and not LIKE: what two indexes say for certain is not asked of each product once more.
+    """
     found = _WORD.findall(words)
-    by_sku = sku_key(Product.sku).like(_escaped_lower(words.strip()).concat("%"), escape="\\")
+    begun = func.lower(literal(words.strip()))
+    by_sku = and_(sku_key(Product.sku) >= begun, sku_key(Product.sku) < begun.concat(LAST_CHARACTER))
     if not found:
         return by_sku
     lexemes = " & ".join(f"'{word}'" for word in found) + ":*"
