@@ -45,11 +45,12 @@ class Together(Generic[S, T]):
         """Return the outcome of one item, which is an exception where the call as a whole fails."""
         mine: _Submitted[S, T] = _Submitted(item)
         with self._changed:
+            try:
+                self._begin()
+            except RuntimeError as error:  # no more threads are to be had
+                return error
             self._waiting.append(mine)
-            if self._thread is None:  # not before the fork
-                self._thread = threading.Thread(target=self._run, name="together", daemon=True)
-                self._thread.start()
-            elif 0 < self._wanted <= len(self._waiting):
+            if 0 < self._wanted <= len(self._waiting):
                 self._wanted = 0
                 self._changed.notify()
         mine.done.acquire()
@@ -57,17 +58,31 @@ class Together(Generic[S, T]):
             mine.after.done.release()
         return mine.outcome
 
+    def _begin(self) -> None:
+        if self._thread is None:  # not before the fork
+            thread = threading.Thread(target=self._run, name="together", daemon=True)
+            thread.start()
+            self._thread = thread
+
     def _run(self) -> None:
         while True:
             batch = self._next()
-            outcomes: Sequence[T | Exception]
-            try:
-                outcomes = self._call([each.item for each in batch])
-            except Exception as error:  # raised for each where it was submitted
-                outcomes = [error] * len(batch)
+            outcomes = self._outcomes([each.item for each in batch])
             for each, outcome, after in zip(batch, outcomes, [*batch[1:], None], strict=True):
                 each.outcome, each.after = outcome, after
             batch[0].done.release()
+
+    def _outcomes(self, items: Sequence[S]) -> Sequence[T | Exception]:
+        """Make the call; whatever ends it is the outcome of each, since this thread must go on."""
+        try:
+            outcomes = self._call(items)
+            if len(outcomes) == len(items):
+                return outcomes
+            raise RuntimeError(f"{len(items)} items have {len(outcomes)} outcomes.")
+        except Exception as error:
+            return [error] * len(items)
+        except BaseException as error:
+            return [RuntimeError(repr(error))] * len(items)
 
     def _next(self) -> list[_Submitted[S, T]]:
         with self._changed:

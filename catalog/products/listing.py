@@ -15,7 +15,7 @@ from catalog.products.paging import order_of
 from catalog.products.searching import Found
 
 EXACT_TOTAL_UP_TO = 10_000
-LAST_CHARACTER = "\U0010ffff"  # of Unicode: whatever begins with a text sorts before the text and this
+LAST_SKU = "\U0010ffff" * 101  # longer than any, of the last character: what begins with a text sorts before both
 _WORD = re.compile(r"\w+")
 
 
@@ -107,7 +107,7 @@ def matches(words: str) -> ColumnElement[bool]:
     """
     found = _WORD.findall(words)
     begun = func.lower(literal(words.strip()))
-    by_sku = and_(sku_key(Product.sku) >= begun, sku_key(Product.sku) < begun.concat(LAST_CHARACTER))
+    by_sku = and_(sku_key(Product.sku) >= begun, sku_key(Product.sku) < begun.concat(LAST_SKU))
     if not found:
         return by_sku
     lexemes = " & ".join(f"'{word}'" for word in found) + ":*"

@@ -82,7 +82,7 @@ def _near(session: Session, filtered: Select[Any], order: Order, query: dict[str
     """Walk along the order for a few thousand products, until the page is full."""
     offset = 0 if "cursor" in query else query["offset"]
     walk = select(Product, search_document(), order.key.label("sort_key")).where(order.after(order.keys, query))
-    walked = walk.order_by(*order.directed(order.keys)).limit(WALKED + offset).subquery("walked")
+    walked = walk.order_by(*order.directed(order.keys)).limit(WALKED).subquery("walked")
     keys = order.directed(order.only(walked.c.sort_key, walked.c.id))
     matches: Any = ClauseAdapter(walked).traverse(filtered.whereclause)
     near = select(aliased(Product, walked), walked.c.sort_key).where(matches).order_by(*keys)

@@ -1,5 +1,6 @@
 """What threads submit at the same time goes together, and whoever comes alone waits for nobody."""
 
+import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -61,6 +62,22 @@ def test_a_call_that_fails_fails_for_each_and_the_next_one_is_made():
 
     line = Together(call)
     assert isinstance(line.submit(1), RuntimeError)
+    assert line.submit(2) == 2
+
+
+def test_a_call_that_ends_its_thread_or_forgets_somebody_leaves_nobody_waiting():
+    ends = [lambda numbers: sys.exit(), lambda numbers: [], lambda numbers: numbers]
+    line = Together(lambda numbers: ends.pop(0)(numbers))
+    assert isinstance(line.submit(1), RuntimeError)
+    assert isinstance(line.submit(2), RuntimeError)
+    assert line.submit(3) == 3
+
+
+def test_without_a_thread_an_item_fails_and_the_next_one_tries_again(monkeypatch):
+    line = Together(list)
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", lambda self: (_ for _ in ()).throw(RuntimeError("no threads")))
+        assert isinstance(line.submit(1), RuntimeError)
     assert line.submit(2) == 2
 
 

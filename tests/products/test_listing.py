@@ -119,6 +119,14 @@ def forged(*parts) -> str:
     return base64.urlsafe_b64encode(json.dumps(parts).encode()).decode()
 
 
+@pytest.mark.parametrize("sku", ["LAMP\U0010ffff1", "LAMP" + "\U0010ffff" * 96, "LAMP", "lamp-Ä", "LAMP\\%_"])
+def test_a_sku_is_found_by_its_beginning_whatever_follows(client, app, sku):
+    with app.app_context():
+        for each in (sku, "LAMO", "LAMQ", "LAM"):
+            make_product(sku=each, name="Thing")
+    assert skus(client, search="Lamp") == [sku]
+
+
 @pytest.mark.parametrize(
     "cursor",
     ["x", "ü", "====", forged(), forged("number", "x", "y"), forged("number", "1"), forged("price", "1", "2"),

@@ -166,6 +166,12 @@ def test_people_get_a_common_word_without_any_look_at_the_text_index(planned, or
     assert sum(map(rows_looked_at, plans)) <= searching.WALKED + 1 + 21
 
 
+def test_a_walk_is_no_longer_for_a_page_that_lies_far_along(planned):
+    page, plans = planned({"search": "nowhere", "sort": "name", "offset": 50_000}, listing.glimpse)
+    assert page.items == []
+    assert sum(map(rows_looked_at, plans)) <= searching.WALKED + 1 + 21
+
+
 @pytest.mark.parametrize("order", ["-created_at", "name", "-price"])
 @pytest.mark.parametrize("words", ["number", "lamp", "garden hose", "garden hose 5", "nowhere", "SKU-00123"])
 def test_people_are_shown_the_products_that_the_list_shows_page_by_page(app, catalog, words, order):
