@@ -1,5 +1,6 @@
 """From a file to products in the browser: mapped, rehearsed, watched, corrected."""
 
+import itertools
 import re
 
 import pytest
@@ -228,11 +229,16 @@ def test_an_upload_goes_on_by_itself_after_its_page_was_loaded_again(visit, half
     size = halfway.stat().st_size
     page.get_by_text(f"{size:,} bytes").wait_for()
     assert seen[0] >= PIECE  # also of the piece that was on its way the beginning is kept
-    assert seen == list(range(seen[0], size, PIECE))
+    steps = [after - before for before, after in itertools.pairwise([*seen, size])]
+    assert all(0 < step <= PIECE for step in steps)
+    # More of that piece may come in after the page asked how far it is: then its next one is told so, and corrected.
+    corrected = sum(step < PIECE for step in steps[:-1])
     page.goto("/console/imports")
     page.get_by_role("region", name="Files that wait").get_by_text("huge.csv").wait_for()
     expect(page.locator("#uploads li")).to_have_count(0)
-    assert visit.complaints == []
+    assert corrected <= 1
+    assert len(visit.complaints) == corrected
+    assert all("409 (CONFLICT)" in complaint for complaint in visit.complaints)
 
 
 FORGET = """new Promise((done) => {
