@@ -156,7 +156,9 @@ def test_the_list_waits_while_postgresql_is_away_and_nothing_dies(queue, consumi
     monkeypatch.setattr(consumers, "PAUSE_SECONDS", 0.05)
     queue.push([written(1), written(2)])
     wait_for(lambda: kept(rows) == [1, 2])
-    assert (queue.waiting(), len(failures), queue.dead()) == (0, 3, [])
+    wait_for(lambda: queue.waiting() == 0)
+    assert len(failures) >= 3
+    assert queue.dead() == []
 
 
 def test_a_consumer_process_that_is_told_to_stop_leaves_nothing_taken(committed, environment, queue, rows):
