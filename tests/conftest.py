@@ -15,9 +15,11 @@ from sqlalchemy.exc import OperationalError
 
 from catalog.app import create_app
 from catalog.extensions import db
-from tests import servers, shown
+from tests import profiles, servers, shown
 
+ROOT = Path(__file__).parent
 _servers: servers.Servers | None = None
+profiles.register()
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -39,6 +41,14 @@ def pytest_configure(config: pytest.Config) -> None:
     except BaseException:
         pytest_unconfigure()
         raise
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests of a folder that start processes in one test process, which then starts the servers once."""
+    for item in items:
+        if item.get_closest_marker("processes") and not item.get_closest_marker("xdist_group"):
+            item.add_marker(pytest.mark.xdist_group(str(item.path.parent.relative_to(ROOT))))
 
 
 def _migrate() -> None:

@@ -21,10 +21,17 @@ ARGUMENTS = click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 
 
 @click.command(context_settings=PASS_ON)
+@click.option("--all", "everything", is_flag=True, help="Include the tests that start web servers, workers or servers.")
 @ARGUMENTS
-def test(arguments: tuple[str, ...]) -> None:
+def test(everything: bool, arguments: tuple[str, ...]) -> None:
     """Run the tests in parallel; arguments are pytest's."""
-    _pytest(["-n", "auto", *arguments])
+    tier = [] if everything or _selects(arguments) else ["-m", "not processes"]
+    _pytest(["-n", "auto", "--dist", "loadgroup", *tier, *arguments])
+
+
+def _selects(arguments: tuple[str, ...]) -> bool:
+    """Return whether pytest's arguments select tests themselves, by path, name or marker."""
+    return any(part.startswith(("-k", "-m")) or (config.ROOT / part.split("::")[0]).exists() for part in arguments)
 
 
 @click.command("test-verbose", context_settings=PASS_ON)
