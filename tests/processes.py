@@ -15,6 +15,7 @@ import requests
 from werkzeug.serving import make_server
 
 from catalog.config import ROOT
+from tests import timings
 
 
 def wait_for(condition: Callable[[], Any], seconds: float = 60) -> Any:
@@ -53,8 +54,15 @@ def running(environment: dict[str, str], *command: str) -> Iterator[subprocess.P
 
 
 @contextlib.contextmanager
-def served(environment: dict[str, str], workers: int = 1, wsgi: str = "wsgi:app") -> Iterator[str]:
-    """Run the web server with so many processes and yield its address, e.g. `http://127.0.0.1:23456`."""
+def served(
+    environment: dict[str, str], workers: int = 1, wsgi: str = "wsgi:app", times: timings.Times | None = None
+) -> Iterator[str]:
+    """Run the web server with so many processes and yield its address, e.g. `http://127.0.0.1:23456`.
+
+    `times` are constants of ours that have other values there, by dotted name.
+    """
+    if times:
+        environment, wsgi = {**environment, **timings.of(times)}, timings.WSGI
     with web_server(environment, workers, wsgi) as (url, _):
         yield url
 

@@ -6,14 +6,18 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from argon2 import PasswordHasher
 from flask import Flask
 from flask.testing import FlaskClient
 
 from catalog.access import SCOPES
 from catalog.app import create_app
 from catalog.auth import service
-from catalog.extensions import db
+from catalog.users import passwords
 from catalog.users import service as users
+from tests.apps import Shared, close
+from tests.processes import served
+from tests.timings import Times
 
 PRODUCTION = {
     "CATALOG_ENV": "production",
@@ -21,23 +25,74 @@ PRODUCTION = {
     "ENCRYPTION_KEYS": "QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUE=",
     "RATE_LIMIT_WRONG_KEYS": "off",  # they are tried by thousands here
 }
+SERVED = {**PRODUCTION, "WEB_DRAIN_SECONDS": "0"}  # so that a web server ends when its test does
 COOKIE = "__Host-catalog_session"
 HTML = {"Accept": "text/html,application/xhtml+xml"}
 PASSWORD = "correct horse battery staple"
 OVERVIEW = "/console/overview"
+REAL_HASHER = passwords._hasher
 NextKey = Callable[..., str]
 
 
-@pytest.fixture
-def production(committed: Flask, environment: dict[str, str]) -> Iterator[Flask]:
-    """The application in production, on the test's database; what it commits is emptied afterwards."""
+def make_production(environment: dict[str, str]) -> Flask:
+    """Return another application in production."""
     with pytest.MonkeyPatch.context() as patch:
         for name, value in {**environment, **PRODUCTION}.items():
             patch.setenv(name, value)
-        app = create_app({"TESTING": True, "PROPAGATE_EXCEPTIONS": False})
+        return create_app({"TESTING": True, "PROPAGATE_EXCEPTIONS": False})
+
+
+@pytest.fixture(scope="session")
+def shared_production(environment: dict[str, str]) -> Iterator[Shared]:
+    """The application in production, one for all tests."""
+    shared = Shared(make_production(environment))
+    yield shared
+    close(shared.app)
+
+
+@pytest.fixture
+def production(committed: Flask, shared_production: Shared) -> Flask:
+    """The application in production as new, on the test's database; what it commits is emptied afterwards."""
+    return shared_production.renew()
+
+
+@pytest.fixture
+def own_production(committed: Flask, environment: dict[str, str]) -> Iterator[Flask]:
+    """The same for a test that registers something."""
+    app = make_production(environment)
     yield app
-    with app.app_context():
-        db.engine.dispose()
+    close(app)
+
+
+@pytest.fixture(scope="package")
+def production_url(environment: dict[str, str]) -> Iterator[str]:
+    """The web server in production, which believes a key for a second, for tests that are of one `xdist_group`."""
+    with served({**environment, **SERVED, "WEB_THREADS": "4"}, times=believed_for(1.0)) as url:
+        yield url
+
+
+def believed_for(seconds: float) -> Times:
+    """Return the times of a service that believes so long what it knows of a key."""
+    return {"catalog.auth.keyring.BELIEVED_SECONDS": seconds, "catalog.auth.keyring.RENEWED_SECONDS": seconds / 2}
+
+
+@pytest.fixture
+def real_passwords(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Hash as the service does."""
+    monkeypatch.setattr(passwords, "_hasher", REAL_HASHER)
+    passwords._decoy.cache_clear()
+    yield
+    passwords._decoy.cache_clear()
+
+
+@pytest.fixture(scope="package", autouse=True)
+def cheap_passwords() -> Iterator[None]:
+    """Hash with the least work, but in the tests that look at it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(passwords, "_hasher", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
+        passwords._decoy.cache_clear()
+        yield
+    passwords._decoy.cache_clear()
 
 
 @pytest.fixture

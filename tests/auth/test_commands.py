@@ -59,18 +59,15 @@ def test_what_cannot_be_is_said_without_a_traceback(keys, arguments, said):
     assert "Traceback" not in result.output
 
 
-def test_the_commands_that_are_clients_send_the_key_that_is_set(
-    production, environment, new_key, monkeypatch, tmp_path
-):
+@pytest.mark.processes
+@pytest.mark.xdist_group("auth-server")
+def test_the_commands_that_are_clients_send_the_key_that_is_set(new_key, production_url, monkeypatch, tmp_path):
     from catalog.commands.client import Service
     from catalog.stack.errors import StackError
-    from tests.auth.conftest import PRODUCTION
-    from tests.processes import served
 
     file = tmp_path / "products.csv"
     file.write_text("sku,name\nLAMP-1,Lamp\n")
-    with served({**environment, **PRODUCTION}) as url:
-        with pytest.raises(StackError, match="401"):
-            Service(url).upload(file, {}, lambda _: None)
-        monkeypatch.setenv("CATALOG_API_KEY", new_key("imports"))
-        assert Service(url).upload(file, {}, lambda _: None)
+    with pytest.raises(StackError, match="401"):
+        Service(production_url).upload(file, {}, lambda _: None)
+    monkeypatch.setenv("CATALOG_API_KEY", new_key("imports"))
+    assert Service(production_url).upload(file, {}, lambda _: None)

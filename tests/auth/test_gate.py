@@ -5,9 +5,8 @@ import requests
 
 from catalog.app import create_app
 from catalog.products import service as products
-from tests.auth.conftest import PRODUCTION, bearer
+from tests.auth.conftest import bearer
 from tests.orders.conftest import body
-from tests.processes import served
 
 URL = "/api/v1/transforms"
 
@@ -100,11 +99,12 @@ def test_a_browser_gets_graphiql_from_the_open_service_alone(opened, outside, ne
 
 
 @pytest.fixture
-def url(production, environment):
-    with served({**environment, **PRODUCTION}, workers=1) as address:
-        yield address
+def url(production, production_url):
+    return production_url
 
 
+@pytest.mark.processes
+@pytest.mark.xdist_group("auth-server")
 def test_the_hot_path_of_reads_asks_too(url, production, new_key):
     with production.app_context():
         path = f"{url}/api/v1/products/{products.create({'name': 'Lamp'}).id}"
@@ -118,6 +118,8 @@ def test_the_hot_path_of_reads_asks_too(url, production, new_key):
     assert requests.get(f"{path}?key={key}", headers=good, timeout=5).status_code == 400
 
 
+@pytest.mark.processes
+@pytest.mark.xdist_group("auth-server")
 def test_the_hot_path_of_orders_asks_too(url, new_key, production):
     good = bearer(new_key("orders"))
     for number, (headers, status) in enumerate((({}, 401), (bearer(new_key("tasks")), 403), (good, 202)), start=1):

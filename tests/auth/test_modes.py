@@ -11,7 +11,7 @@ from sqlalchemy import text
 from catalog import config
 from catalog.app import create_app
 from catalog.extensions import db
-from tests.auth.conftest import PRODUCTION, bearer
+from tests.auth.conftest import PRODUCTION, SERVED, bearer
 from tests.processes import free_port, served
 
 GUNICORN = ("-m", "gunicorn", "--config", "gunicorn.conf.py", "wsgi:app")
@@ -35,6 +35,7 @@ def test_the_settings_refuse_an_open_service_at_an_address_that_others_reach(mon
         config.load()
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize("host", ["0.0.0.0"])
 @pytest.mark.parametrize("command", [GUNICORN, ("-m", "catalog.cli", "start")], ids=["gunicorn", "start"])
 def test_the_open_service_refuses_to_start_at_an_address_that_others_reach(environment, command, host):
@@ -47,6 +48,7 @@ def test_the_open_service_refuses_to_start_at_an_address_that_others_reach(envir
     assert "Traceback" not in said
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize("bound", ["0.0.0.0", "[::]"])
 def test_gunicorns_own_option_is_no_way_around_it(environment, bound):
     status, said = run((*GUNICORN, "--bind", f"{bound}:{free_port()}"), environment)
@@ -73,6 +75,7 @@ def test_production_binds_wherever_it_is_told_to(monkeypatch):
     assert config.load()["HOST"] == "0.0.0.0"
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize("command", [GUNICORN, ("-m", "catalog.cli", "start")], ids=["gunicorn", "start"])
 def test_production_names_all_that_is_missing_in_one_message(command, tmp_path):
     nothing = {**dict.fromkeys(NEEDED), "CATALOG_ENV": "production", "DATA_DIR": str(tmp_path)}
@@ -90,11 +93,12 @@ def test_a_secret_key_that_is_short_is_refused(monkeypatch, secret):
     assert secret not in str(raised.value)
 
 
+@pytest.mark.processes
 def test_the_service_says_at_its_start_that_it_is_open(environment, capfd):
     with served(environment) as url:
         assert requests.get(f"{url}/health", timeout=5).json()["access"] == "open"
     assert "needs no key" in capfd.readouterr().err
-    with served({**environment, **PRODUCTION}) as url:
+    with served({**environment, **SERVED}) as url:
         assert requests.get(f"{url}/health", timeout=5).json()["access"] == "keys"
     assert "needs no key" not in capfd.readouterr().err
 
@@ -113,6 +117,7 @@ def test_debugging_is_off_in_production_whatever_flask_is_told(environment, monk
     assert create_app().debug is False
 
 
+@pytest.mark.processes
 @pytest.mark.parametrize("command", [("init-db",), ("orders", "seed")], ids=["init-db", "orders seed"])
 def test_what_makes_things_up_refuses_in_production(environment, command):
     status, said = run(("-m", "catalog.cli", *command), {**environment, **PRODUCTION})
@@ -120,6 +125,7 @@ def test_what_makes_things_up_refuses_in_production(environment, command):
     assert "for development" in said
 
 
+@pytest.mark.processes
 def test_production_gets_no_sample_products_whatever_the_setting_says(committed, environment):
     def products_after(settings):
         status, said = run(("-m", "catalog.cli", "prepare"), {**environment, "SEED_ON_START": "true", **settings})

@@ -35,6 +35,7 @@ def test_what_is_shorter_longer_or_the_same_again_and_again_is_refused(password,
     assert said in passwords.weakness(password)
 
 
+@pytest.mark.usefixtures("real_passwords")
 def test_a_password_is_kept_by_argon2id_as_owasp_has_it_and_never_twice_the_same():
     one, other = passwords.hashed(PASSWORD), passwords.hashed(PASSWORD)
     assert one.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
@@ -44,6 +45,7 @@ def test_a_password_is_kept_by_argon2id_as_owasp_has_it_and_never_twice_the_same
     assert not passwords.fits(PASSWORD, None)
 
 
+@pytest.mark.usefixtures("real_passwords")
 def test_a_password_kept_with_other_parameters_is_kept_anew_when_it_is_next_seen(production):
     weaker = PasswordHasher(time_cost=1, memory_cost=8 * 1024, parallelism=1).hash(PASSWORD)
     with production.app_context():
@@ -129,6 +131,7 @@ def test_what_cannot_be_is_said_without_a_traceback(users, arguments, typed, sai
     assert "Traceback" not in result.output
 
 
+@pytest.mark.processes
 def test_the_verb_reads_the_password_from_what_is_piped_in(committed, environment):
     command = [sys.executable, "-m", "flask", "--app", "wsgi", "users", "create", "Ada", "--scope", "tasks"]
     settings = {"PATH": "/usr/bin:/bin", "CATALOG_ENV_FILE": "/dev/null", **environment}

@@ -136,6 +136,7 @@ def test_a_wrong_name_and_a_wrong_password_are_refused_in_the_same_words(browser
     assert given["password"] not in answer.text
 
 
+@pytest.mark.usefixtures("real_passwords")
 def test_the_same_work_is_done_for_a_name_that_there_is_not(browser, ada, monkeypatch):
     from catalog.users import passwords
 
