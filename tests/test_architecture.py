@@ -162,9 +162,7 @@ def test_rule_3_a_job_makes_one_service_call_and_takes_json():
 
 def statements(function: ast.FunctionDef) -> list[ast.stmt]:
     """Return what a function does, its docstring apart."""
-    return [
-        part for part in function.body if not (isinstance(part, ast.Expr) and isinstance(part.value, ast.Constant))
-    ]
+    return [part for part in function.body if not (isinstance(part, ast.Expr) and isinstance(part.value, ast.Constant))]
 
 
 def taken(function: ast.FunctionDef) -> set[str]:

@@ -66,7 +66,7 @@ def own_production(committed: Flask, environment: dict[str, str]) -> Iterator[Fl
 
 @pytest.fixture(scope="package")
 def production_url(environment: dict[str, str]) -> Iterator[str]:
-    """The web server in production, which believes a key for a second, for tests that are of one `xdist_group`."""
+    """The web server in production, which believes a key for a second, one for all tests."""
     with served({**environment, **SERVED, "WEB_THREADS": "4"}, times=believed_for(1.0)) as url:
         yield url
 

@@ -60,7 +60,6 @@ def test_what_cannot_be_is_said_without_a_traceback(keys, arguments, said):
 
 
 @pytest.mark.processes
-@pytest.mark.xdist_group("auth-server")
 def test_the_commands_that_are_clients_send_the_key_that_is_set(new_key, production_url, monkeypatch, tmp_path):
     from catalog.commands.client import Service
     from catalog.stack.errors import StackError

@@ -104,7 +104,6 @@ def url(production, production_url):
 
 
 @pytest.mark.processes
-@pytest.mark.xdist_group("auth-server")
 def test_the_hot_path_of_reads_asks_too(url, production, new_key):
     with production.app_context():
         path = f"{url}/api/v1/products/{products.create({'name': 'Lamp'}).id}"
@@ -119,7 +118,6 @@ def test_the_hot_path_of_reads_asks_too(url, production, new_key):
 
 
 @pytest.mark.processes
-@pytest.mark.xdist_group("auth-server")
 def test_the_hot_path_of_orders_asks_too(url, new_key, production):
     good = bearer(new_key("orders"))
     for number, (headers, status) in enumerate((({}, 401), (bearer(new_key("tasks")), 403), (good, 202)), start=1):

@@ -15,7 +15,7 @@ from catalog.imports import watching
 from catalog.users import service as users
 from tests.auth.conftest import COOKIE, PASSWORD, bearer, key_id
 
-pytestmark = [pytest.mark.processes, pytest.mark.xdist_group("auth-server")]
+pytestmark = pytest.mark.processes
 
 HTML = {"Accept": "text/html"}
 PROMISED_SECONDS = 5

@@ -4,8 +4,11 @@ import socket
 from statistics import median
 
 import psutil
+import pytest
 
 from tests.processes import served, wait_for
+
+pytestmark = pytest.mark.processes
 
 CONNECTIONS, TRIES = 16, 9
 REQUEST = b"GET /health/live HTTP/1.1\r\nHost: catalog\r\n\r\n"

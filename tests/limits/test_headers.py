@@ -39,6 +39,7 @@ def test_a_page_has_a_policy_of_its_own_that_is_strict(client, path):
     assert (answer.headers["X-Frame-Options"], answer.headers["Cross-Origin-Opener-Policy"]) == ("DENY", "same-origin")
 
 
+@pytest.mark.processes
 def test_answers_before_flask_have_them_too(app, committed, environment):
     with app.app_context():
         product = service.create({"name": "Lamp"}).id
@@ -124,8 +125,8 @@ def test_a_cookie_is_for_this_site_and_not_for_scripts(monkeypatch, environment_
         (2, "203.0.113.9", "127.0.0.1"),
     ],
 )
-def test_only_as_many_proxies_as_are_set_are_believed(make_app, trusted, forwarded, seen):
-    app = make_app(TRUSTED_PROXIES=trusted)
+def test_only_as_many_proxies_as_are_set_are_believed(make_own_app, trusted, forwarded, seen):
+    app = make_own_app(TRUSTED_PROXIES=trusted)
     app.add_url_rule("/whoami", "whoami", lambda: request.remote_addr)
     declare(app, "whoami", ["GET"], PUBLIC)
     proxies.register(app)

@@ -10,12 +10,18 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
+from catalog.web import incoming
+from catalog.web.worker import FIRST_BYTE_SECONDS
 from tests.conftest import empty_tables
 from tests.processes import served, wait_for
+
+pytestmark = pytest.mark.processes
 
 PRODUCTS = "/api/v1/products"
 MANY = 20
 THREADS = 4
+PATIENCE = 1.5  # of the hasty server; tests/hostile waits for the real one
+HASTY = {"catalog.web.incoming.PATIENCE_SECONDS": PATIENCE}
 
 HEAD = b"POST /api/v1/products HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
 UPLOAD = (
@@ -39,6 +45,14 @@ SLOW = {
 @pytest.fixture(scope="module")
 def address(app, environment):
     with served({**environment, "WEB_THREADS": str(THREADS)}) as url:
+        yield url
+    empty_tables(app)
+
+
+@pytest.fixture(scope="module")
+def hasty(app, environment):
+    """A server that cuts off sooner."""
+    with served({**environment, "WEB_THREADS": str(THREADS)}, times=HASTY) as url:
         yield url
     empty_tables(app)
 
@@ -71,19 +85,19 @@ def test_twenty_slow_clients_keep_nobody_waiting(address, sent):
         times = []
         for _ in range(5):
             began = time.monotonic()
-            assert requests.get(f"{address}{PRODUCTS}", timeout=10).ok
+            assert requests.get(f"{address}{PRODUCTS}", timeout=20).ok
             times.append(time.monotonic() - began)
-    assert min(times) < 0.5
-    assert max(times) < 2  # all other clients of a process, however many cores work elsewhere
+    assert min(times) < incoming.PATIENCE_SECONDS / 10
+    assert max(times) < incoming.PATIENCE_SECONDS / 2  # whoever waits for one of them waits until it is cut off
 
 
-def test_twenty_clients_that_drip_keep_nobody_waiting_and_are_cut_off(address):
+def test_twenty_clients_that_drip_keep_nobody_waiting_and_are_cut_off(hasty):
     began = time.monotonic()
-    with connections(address, MANY, HEAD + b"Content-Length: 60\r\n\r\n") as slow:
+    with connections(hasty, MANY, HEAD + b"Content-Length: 6000\r\n\r\n") as slow:
         open_ones = set(slow)
 
         def drip():
-            assert requests.get(f"{address}/health/live", timeout=2).ok
+            assert requests.get(f"{hasty}/health/live", timeout=20).ok
             for one in list(open_ones):
                 try:
                     one.sendall(b" ")
@@ -94,7 +108,6 @@ def test_twenty_clients_that_drip_keep_nobody_waiting_and_are_cut_off(address):
                     pass
                 except OSError:
                     open_ones.discard(one)
-            time.sleep(0.3)
             return not open_ones
 
         wait_for(drip, 30)
@@ -102,26 +115,31 @@ def test_twenty_clients_that_drip_keep_nobody_waiting_and_are_cut_off(address):
         for one in slow:
             one.setblocking(True)
         answers = [received(one) for one in slow]
-    assert 8 < seconds < 20
+    assert seconds > PATIENCE / 2
     assert all(answer.startswith(b"HTTP/1.1 408 Request Timeout\r\n") for answer in answers)
     assert json.loads(answers[0].split(b"\r\n\r\n")[1])["code"] == "request_timeout"
 
 
-@pytest.mark.parametrize(
-    ("name", "seconds"), [("nothing at all", 5), ("half a head", 14), ("half a body", 14), ("half a chunk", 16)]
-)
-def test_who_sends_no_more_is_cut_off(address, name, seconds):
+def test_who_sends_nothing_is_cut_off_without_an_answer_and_sooner(address):
     began = time.monotonic()
-    with connections(address, 1, SLOW[name]) as (one,):
-        answer = received(one)
-    assert time.monotonic() - began < seconds
-    assert answer == b"" if name == "nothing at all" else answer.startswith(b"HTTP/1.1 408 ")
+    with connections(address, 1, b"") as (one,):
+        assert received(one) == b""
+    assert FIRST_BYTE_SECONDS / 2 < time.monotonic() - began < incoming.PATIENCE_SECONDS
 
 
-def test_an_upload_that_stops_gets_408_and_the_next_one_its_turn(address):
-    with connections(address, 3, UPLOAD) as stopped:
+@pytest.mark.parametrize("name", ["half a head", "half a body", "half a chunk"])
+def test_who_sends_no_more_is_cut_off(hasty, name):
+    began = time.monotonic()
+    with connections(hasty, 1, SLOW[name]) as (one,):
+        answer = received(one)  # or a timeout of the socket, after half a minute
+    assert time.monotonic() - began > PATIENCE / 2
+    assert answer.startswith(b"HTTP/1.1 408 ")
+
+
+def test_an_upload_that_stops_gets_408_and_the_next_one_its_turn(hasty):
+    with connections(hasty, 3, UPLOAD) as stopped:
         file = {"file": ("p.csv", b"sku,name\nA,One\n" + b"#" * 1_500_000)}
-        answer = requests.post(f"{address}{PRODUCTS}/upload", files=file, timeout=60)
+        answer = requests.post(f"{hasty}{PRODUCTS}/upload", files=file, timeout=60)
         answers = [received(one) for one in stopped]
     assert answer.status_code in (202, 400)
     assert all(each.startswith(b"HTTP/1.1 408 ") for each in answers)
