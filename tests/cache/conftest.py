@@ -8,11 +8,12 @@ import redis
 from flask import Flask
 
 from catalog import cache
-from catalog.app import create_app
+from catalog.cache import client
 from catalog.extensions import db
 from catalog.products import service
 from catalog.stack.redis import Redis
 from tests import cacheserver
+from tests.apps import Applications
 
 
 @pytest.fixture(scope="module")
@@ -28,15 +29,28 @@ def direct(server) -> Iterator[redis.Redis]:
         yield client
 
 
+@pytest.fixture(scope="module")
+def applications() -> Iterator[Applications]:
+    applications = Applications()
+    yield applications
+    applications.close()
+
+
 @pytest.fixture
-def cached_app(environment, server, direct, committed) -> Iterator[Flask]:
+def cached_app(applications, server, direct, committed) -> Iterator[Flask]:
     """The application on this Redis, in its context; changes are really committed."""
     settings = {"CACHE_REDIS_URL": server.url, "SQLALCHEMY_DATABASE_URI": committed.config["DATABASE_URL"]}
-    app = create_app({**committed.config, **settings, "TESTING": True})
+    app = applications.get({**committed.config, **settings, "TESTING": True})
     with app.app_context():
         yield app
         db.session.remove()
-        db.engine.dispose()
+
+
+@pytest.fixture
+def patient(monkeypatch) -> None:
+    """Give a Redis that is there all the time that a busy machine may take; only an outage's tests need the short."""
+    for name in ("CONNECT_SECONDS", "REPLY_SECONDS", "PROBE_SECONDS"):
+        monkeypatch.setattr(client, name, 20.0)
 
 
 @pytest.fixture

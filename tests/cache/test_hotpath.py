@@ -8,6 +8,8 @@ from tests.processes import served, wait_for
 
 URL = "/api/v1/products"
 
+pytestmark = pytest.mark.usefixtures("patient")
+
 
 @pytest.fixture
 def client(cached_app):
@@ -94,6 +96,7 @@ def counted(url: str) -> dict[str, float]:
     return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines if line[0] != "#")}
 
 
+@pytest.mark.processes
 def test_the_counts_of_all_processes_are_added_up(environment, server, cached_app):
     product = service.create({"name": "Counted"}).id
     settings = {**environment, "CACHE_REDIS_URL": server.url}
@@ -103,7 +106,7 @@ def test_the_counts_of_all_processes_are_added_up(environment, server, cached_ap
             requests.get(path, timeout=5)  # a new connection each: any process may answer
         route = 'method="GET",route="/api/v1/products/<uuid:product_id>"'
         name = f'catalog_http_requests_total{{{route},status="200"}}'
-        wait_for(lambda: counted(url).get(name) == 60, 5)
+        wait_for(lambda: counted(url).get(name) == 60)
         found = counted(url)
         assert found['catalog_cache_reads_total{outcome="HIT"}'] == 59
         assert found['catalog_cache_reads_total{outcome="MISS"}'] == 1
