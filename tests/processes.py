@@ -27,6 +27,14 @@ def wait_for(condition: Callable[[], Any], seconds: float = 60) -> Any:
     return held
 
 
+def calmest(measure: Callable[[], float], bound: float, tries: int = 5) -> float:
+    """Return the first measurement within the bound, else the least of so many: a busy machine adds to some of them."""
+    measured: list[float] = []
+    while len(measured) < tries and (not measured or measured[-1] >= bound):
+        measured.append(measure())
+    return min(measured)
+
+
 def free_port() -> int:
     """Return a port that nothing uses, below the range from which the system takes those of clients."""
     while True:

@@ -4,6 +4,8 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 from catalog.config import ROOT
 
 LOADED = """
@@ -13,6 +15,7 @@ print(gc.get_freeze_count())
 """
 
 
+@pytest.mark.processes
 def test_the_loaded_application_is_kept_out_of_every_later_collection(environment):
     settings = {**os.environ, **environment, "CATALOG_ENV_FILE": os.devnull}
     told = subprocess.run(

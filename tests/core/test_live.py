@@ -10,6 +10,8 @@ import requests
 from tests.conftest import empty_tables
 from tests.processes import served
 
+pytestmark = pytest.mark.processes
+
 PRODUCTS = "/api/v1/products"
 
 

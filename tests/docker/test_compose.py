@@ -127,6 +127,7 @@ def probe(port: int) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(command, cwd=ROOT, env={**os.environ, "PORT": str(port)}, capture_output=True, text=True)
 
 
+@pytest.mark.processes
 def test_the_probe_passes_for_a_service_that_is_ready_and_takes_the_standard_library_alone(environment):
     import sys
 

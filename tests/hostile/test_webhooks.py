@@ -10,6 +10,8 @@ from tests.hostile.conftest import OPEN, PRODUCTS, Service, problem
 from tests.processes import wait_for
 from tests.webhooks.receivers import Receiver, TlsReceiver, answer, make_certificate
 
+pytestmark = pytest.mark.processes
+
 HOOKS = "/api/v1/webhooks"
 METADATA = "http://169.254.169.254/latest/meta-data/"
 FULL_WIDTH = "\uff11\uff12\uff17"

@@ -6,6 +6,8 @@ import requests
 from tests.jobs.conftest import forget_all_jobs
 from tests.processes import running, served, wait_for
 
+pytestmark = pytest.mark.processes
+
 
 @pytest.fixture
 def url(committed, environment):

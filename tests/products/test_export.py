@@ -107,9 +107,16 @@ def test_a_head_request_lets_go_of_the_connection(catalog):
     assert db.engine.pool.checkedout() == 0
 
 
+@pytest.fixture(scope="module")
+def impatient(environment):
+    """The address of a server where a statement may take one second."""
+    with served({**environment, "DATABASE_STATEMENT_TIMEOUT_SECONDS": "1", "WEB_THREADS": "2"}) as url:
+        yield url
+
+
 @pytest.fixture
-def many(committed, environment):
-    """The address of a server with many products, where a statement may take one second."""
+def many(committed, impatient):
+    """The same, with many products."""
     with committed.app_context(), db.engine.begin() as connection:
         connection.execute(
             text(
@@ -117,8 +124,7 @@ def many(committed, environment):
                 f" FROM generate_series(1, {MANY}) n"
             )
         )
-    with served({**environment, "DATABASE_STATEMENT_TIMEOUT_SECONDS": "1", "WEB_THREADS": "2"}) as url:
-        yield url
+    return impatient
 
 
 def exporting(environment: dict[str, str]) -> int:
@@ -149,18 +155,20 @@ def begun(url: str):
         yield connection
 
 
+@pytest.mark.processes
 def test_a_client_that_goes_away_frees_the_connection_and_the_slot(many, environment):
     for _ in range(3):  # with two threads there is one slot
         with begun(many):
             wait_for(lambda: exporting(environment) == 1, 10)
         wait_for(lambda: exporting(environment) == 0, 10)
-        wait_for(lambda: requests.get(f"{many}/api/v1/products/export?sku=none", timeout=5).ok)
+        wait_for(lambda: requests.get(f"{many}/api/v1/products/export?sku=none", timeout=20).ok)
 
 
+@pytest.mark.processes
 def test_a_slow_client_gets_all_of_it_however_short_a_statement_may_be(many, environment):
     with begun(many) as connection:
         started = seconds(environment)
-        assert requests.get(f"{many}/health/live", timeout=5).ok
+        assert requests.get(f"{many}/health/live", timeout=20).ok
         wait_for(lambda: seconds(environment) - started > 1.5)
         received = b""
         while not received.endswith(b"\r\n0\r\n\r\n"):
@@ -178,6 +186,7 @@ def seconds(environment: dict[str, str]) -> float:
     return now
 
 
+@pytest.mark.processes
 def test_an_export_that_breaks_off_does_not_look_whole(many, environment):
     with begun(many) as connection:
         wait_for(lambda: exporting(environment) == 1, 10)

@@ -283,8 +283,8 @@ def test_a_redis_that_hangs_delays_the_first_write_for_a_moment_and_the_next_not
         monkeypatch.setattr(writes, "ring", timed)
         answers = [asked(CREATE, title=f"Lamp {number}", price=1) for number in range(3)]
     assert all("at once" in answer.message for answer in answers)
-    assert asked_of_redis[0] < 0.5
-    assert sorted(asked_of_redis)[0] < 0.01  # the breaker is open
+    assert asked_of_redis[0] < 5
+    assert min(asked_of_redis) < asked_of_redis[0] / 4  # the breaker is open
 
 
 def test_without_redis_a_write_that_cannot_be_made_is_no_success(asked, no_redis):

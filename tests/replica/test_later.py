@@ -12,6 +12,8 @@ from tests.processes import wait_for
 from tests.replica.conftest import forget_marks
 from tests.replica.test_reads import add, lag, names
 
+pytestmark = pytest.mark.processes
+
 QUEUE = 'mutation { createProduct(title: "Lamp", price: 1) { success } }'
 
 

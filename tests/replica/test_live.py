@@ -12,6 +12,8 @@ from tests.processes import served, threads, wait_for
 from tests.replica.conftest import LONGEST_LAG
 from tests.replica.test_outages import stop_sessions
 
+pytestmark = pytest.mark.processes
+
 CALLERS = 4
 WRITES = 25
 
@@ -78,7 +80,7 @@ def test_a_replica_that_goes_away_under_load_costs_no_answer(url, standby, numbe
             stop_sessions(standby, signal.SIGCONT)
     print(f"{len(answered)} lists, {len(failed)} failed, the slowest took {max(answered):.2f} s")
     assert failed == []
-    assert max(answered) < 5
+    assert max(answered) < 9
     counted = requests.get(f"{url}/metrics", timeout=5).text
     by = {name: float(value) for name, value in re.findall(r'catalog_replica_reads_total{by="(\w+)"} (\S+)', counted)}
     assert by["replica"] > 50

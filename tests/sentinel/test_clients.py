@@ -13,6 +13,8 @@ from catalog.cache.writes import Writer
 from catalog.extensions import db
 from tests.processes import free_port, wait_for
 
+pytestmark = pytest.mark.processes
+
 
 @pytest.fixture
 def client(cluster):

@@ -2,6 +2,10 @@
 
 import re
 
+import pytest
+
+pytestmark = pytest.mark.processes
+
 
 def test_the_demo_starts_everything_shows_each_part_and_leaves_it_up(copy):
     walked = copy.run("demo", "--fast")

@@ -13,6 +13,8 @@ from sqlalchemy import create_engine, text
 
 from catalog.stack import Embedded, StackError, places, programs
 
+pytestmark = pytest.mark.processes
+
 QUICK = {"fsync": "off", "shared_buffers": "16MB"}
 
 

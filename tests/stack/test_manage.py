@@ -10,6 +10,8 @@ import pytest
 from catalog import config
 from tests.processes import free_port
 
+pytestmark = pytest.mark.processes
+
 CLI = "import sys; print('verb:', *sys.argv[1:])\n"
 OLD = "import runpy, sys; sys.version_info = (3, 9, 1); runpy.run_path('manage.py', run_name='__main__')"
 SERVERS = dict.fromkeys(("DATABASE_URL", "REDIS_URL", "CACHE_REDIS_URL"), "given")

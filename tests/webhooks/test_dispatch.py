@@ -168,7 +168,7 @@ def test_a_dead_receiver_with_a_backlog_takes_no_more_than_its_share(sending, ma
             began = time.monotonic()
             publish(50)
             receiver.wait(50)
-            assert time.monotonic() - began < 2
+            assert time.monotonic() - began < 15  # half of what the dead one is waited for
             query = "SELECT FROM webhook_deliveries WHERE lease_until > now() AND webhook_id = :id"
             assert (len(dead.requests), len(rows(query, id=webhook))) == (dispatch.SHARE, dispatch.SHARE)
 

@@ -4,11 +4,13 @@ import gc
 import resource
 import socket
 import struct
+import threading
 import time
 
 import pytest
 
 from catalog.webhooks.transfer import BODY_LIMIT, Post
+from tests.processes import calmest
 from tests.webhooks.receivers import Receiver, TlsReceiver, answer, make_certificate
 
 LIMIT = 1.0
@@ -90,11 +92,16 @@ def test_an_attempt_ends_within_its_limit_and_memory_stays(behaviour, make_sende
         sender.send(Post(None, warm.url, {}, b"{}", LIMIT))
     gc.collect()
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    with Receiver(behaviour) as receiver:
-        began = time.monotonic()
-        result = sender.send(Post(None, receiver.url, {}, b"{}", LIMIT))
-        seconds = time.monotonic() - began
-    assert seconds < LIMIT + 0.5
+    results = []
+
+    def attempt():
+        with Receiver(behaviour) as receiver:
+            began = time.monotonic()
+            results.append(sender.send(Post(None, receiver.url, {}, b"{}", LIMIT)))
+            return time.monotonic() - began
+
+    assert calmest(attempt, LIMIT + 0.5) < LIMIT + 0.5
+    result = results[-1]
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 5_000  # KB
     assert len(result.body) <= BODY_LIMIT
     assert (result.error is None) == (behaviour is ten_gigabytes)  # it said 200, and the rest is cut off
@@ -104,17 +111,19 @@ def test_a_dripping_receiver_holds_up_no_other(make_sender):
     sender = make_sender()
     with Receiver(body_drip) as slow, Receiver() as healthy:
         for number in range(20):
-            sender.start(Post(number, slow.url, {}, b"{}", 3))
+            sender.start(Post(number, slow.url, {}, b"{}", 30))
         began = time.monotonic()
-        sender.start(Post("healthy", healthy.url, {}, b"{}", 3))
+        sender.start(Post("healthy", healthy.url, {}, b"{}", 30))
         while not any(result.key == "healthy" for result in sender.turn(0.1)):
-            assert time.monotonic() - began < 1
+            assert time.monotonic() - began < 15
 
 
 def test_names_whose_servers_are_silent_hold_up_no_other(receiver, make_sender):
+    heard = threading.Event()
+
     def lookup(name):
         if name.startswith("silent"):
-            time.sleep(2)
+            heard.wait(30)
         return ("127.0.0.1",)
 
     sender = make_sender(lookup=lookup)
@@ -125,7 +134,8 @@ def test_names_whose_servers_are_silent_hold_up_no_other(receiver, make_sender):
     results = []
     while len(results) < 61:
         results += sender.turn(0.1)
-        assert time.monotonic() - began < 1
+        assert time.monotonic() - began < 15
+    heard.set()
     assert results[0].key == "healthy"
     assert {result.error for result in results[1:]} <= {
         f"Timed out after 0.5 s, looking up silent{number}.example" for number in range(60)
