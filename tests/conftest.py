@@ -8,14 +8,13 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from flask_migrate import upgrade
-from psycopg2.errors import DeadlockDetected
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import Connection, make_url
-from sqlalchemy.exc import OperationalError
 
 from catalog.app import create_app
 from catalog.extensions import db
 from tests import profiles, servers, shown
+from tests.emptying import empty_tables
 
 ROOT = Path(__file__).parent
 _servers: servers.Servers | None = None
@@ -164,28 +163,6 @@ def committed(app: Flask) -> Iterator[Flask]:
     """For tests whose changes other connections must see: really commits, and empties every table afterwards."""
     yield app
     empty_tables(app)
-
-
-def empty_tables(app: Flask) -> None:
-    """Remove every row, for fixtures that commit."""
-    with app.app_context():
-        db.session.remove()
-        tables = ", ".join(table.name for table in db.metadata.sorted_tables)
-        emptied = False
-        while not emptied:
-            emptied = _truncate(tables)
-
-
-def _truncate(tables: str) -> bool:
-    """Tell whether the tables are empty: processes that still run take their locks in another order."""
-    try:
-        with db.engine.begin() as connection:
-            connection.execute(text(f"TRUNCATE {tables} RESTART IDENTITY CASCADE"))
-    except OperationalError as error:
-        if not isinstance(error.orig, DeadlockDetected):
-            raise
-        return False
-    return True
 
 
 @pytest.hookimpl(trylast=True)
