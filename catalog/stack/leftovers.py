@@ -14,6 +14,7 @@ import psutil
 from catalog.stack.places import Places
 
 MARK = "CATALOG_STACK"
+SERVERS = ("postgres", "valkey-server", "redis-server")  # the last is what the version before this one ran
 
 
 def mark(places: Places) -> dict[str, str]:
@@ -57,7 +58,7 @@ def _is_marked(process: psutil.Process, places: Places) -> bool:
 def _serves(process: psutil.Process, folders: set[str]) -> bool:
     """Whether it is a PostgreSQL or Redis with its data in one of `folders`."""
     try:
-        return _program(process) in ("postgres", "redis-server") and bool(folders & set(process.cmdline()))
+        return _program(process) in SERVERS and bool(folders & set(process.cmdline()))
     except psutil.Error:
         return False
 

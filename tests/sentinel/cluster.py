@@ -16,7 +16,7 @@ SENTINELS = 3
 
 
 class Node(Server):
-    """One `redis-server` on a port of its own, a replica if it is given a `master`."""
+    """One `valkey-server` on a port of its own, a replica if it is given a `master`."""
 
     def __init__(self, folder: Path, name: str, settings: dict[str, str], master: "Node | None" = None) -> None:
         super().__init__()

@@ -11,7 +11,7 @@ from tests.sentinel.cluster import Cluster
 @pytest.fixture(scope="package")
 def cluster(tmp_path_factory) -> Iterator[Cluster]:
     if servers.GIVEN:
-        pytest.skip("runs Sentinels of its own, and here is no redis-server")
+        pytest.skip("runs Sentinels of its own, and here is no valkey-server")
     cluster = Cluster(tmp_path_factory.mktemp("sentinel"), down_after=1.0)
     try:
         cluster.start()

@@ -115,10 +115,9 @@ def test_root_runs_postgres_unprivileged_without_opening_its_home(folder, monkey
     home.mkdir(mode=0o700)
     redis = programs.redis_server()
     monkeypatch.setattr(programs, "redis_server", lambda: redis)
-    wheel = programs.postgres_server().parents[2]
-    unused = shutil.ignore_patterns("pginstall", "include", "*.a")
-    for part in (wheel, wheel.with_name(f"{wheel.name}.libs")):
-        shutil.copytree(part, home / "venv" / "embedded" / part.name, ignore=unused)
+    wheel = programs.postgres_server().parents[3]
+    for part in (programs.POSTGRES, f"{programs.POSTGRES}.libs"):
+        shutil.copytree(wheel / part, home / "venv" / "embedded" / part, ignore=programs.UNUSED)
     monkeypatch.setattr(programs.sys, "prefix", str(home / "venv"))
     embedded = Embedded(home / "project" / "data", QUICK)
     try:
@@ -133,13 +132,15 @@ def test_root_runs_postgres_unprivileged_without_opening_its_home(folder, monkey
     assert not embedded.places.apart.exists()
 
 
-def test_a_redis_on_path_is_taken_only_if_it_is_new_enough(folder, monkeypatch):
-    program = folder / "redis-server"
+def test_the_embedded_servers_run_whatever_servers_are_on_path(folder, monkeypatch):
+    embedded = programs.redis_server(), programs.postgres_server(), programs.postgres_tool("pg_dump")
+    for name in ("redis-server", "valkey-server", "postgres", "pg_dump"):
+        (folder / name).write_text("#!/bin/sh\necho Redis server v=8.2.1 sha=0\n")
+        (folder / name).chmod(0o755)
     monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
-    for version, taken in (("5.0.14", False), ("6.2.0", True), ("8.2.1", True)):
-        program.write_text(f"#!/bin/sh\necho Redis server v={version} sha=0\n")
-        program.chmod(0o755)
-        assert (programs.redis_server() == program) is taken
+
+    assert (programs.redis_server(), programs.postgres_server(), programs.postgres_tool("pg_dump")) == embedded
+    assert {program.name for program in embedded} == {"valkey-server", "postgres", "pg_dump"}
 
 
 def test_nobody_connects_over_tcp(servers):
@@ -147,3 +148,10 @@ def test_nobody_connects_over_tcp(servers):
     with pytest.raises(psycopg2.OperationalError):
         psycopg2.connect(host="127.0.0.1", port=5432, user="postgres", dbname="catalog", connect_timeout=2)
     assert query(servers, "SHOW listen_addresses") == [("",)]
+
+
+def test_extensions_for_search_can_be_created(servers):
+    servers.start()
+    for name in ("pg_trgm", "unaccent", "btree_gin"):
+        query(servers, f"CREATE EXTENSION {name}")
+    assert query(servers, "SELECT unaccent('Größe'), similarity('lamp', 'lamps') > 0.5") == [("Grosse", True)]
