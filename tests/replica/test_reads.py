@@ -10,7 +10,7 @@ from catalog import metrics, replica
 from catalog.extensions import db
 from catalog.replica.marks import COMMIT_SECONDS, SLACK
 from tests.processes import wait_for
-from tests.replica.conftest import LONGEST_LAG
+from tests.replica.conftest import AMPLE_LAG, LONGEST_LAG
 
 pytestmark = pytest.mark.processes
 
@@ -54,7 +54,7 @@ def count(by):
 def test_lists_searches_and_exports_are_read_from_the_replica_and_say_how_old_they_are(reader, path):
     with reader.get(path, headers={"Accept": "text/html,application/json"}) as answer:
         assert answer.status_code == 200, answer.text
-    assert 0 <= float(lag(answer)) <= LONGEST_LAG
+    assert 0 <= float(lag(answer)) <= AMPLE_LAG
 
 
 def test_connections_of_graphql_are_read_from_the_replica(writer, reader, standby):
@@ -117,7 +117,7 @@ def test_a_refused_write_is_none(writer):
 
 def test_who_wrote_reads_the_replica_again_when_that_must_have_it(writer):
     add(writer)
-    wait_for(lambda: lag(writer.get("/api/v1/products")), LONGEST_LAG * SLACK + COMMIT_SECONDS + 2)
+    wait_for(lambda: lag(writer.get("/api/v1/products")), LONGEST_LAG * SLACK + COMMIT_SECONDS + 20)
     assert names(writer.get("/api/v1/products")) == ["Lamp"]
 
 
