@@ -33,7 +33,18 @@ PLATFORMS = {
     "macos-arm64": list(mac_platforms((14, 0), "arm64")),
 }
 # Nothing imports these by name: SQLAlchemy loads its driver, and the others are programs.
-NOT_IMPORTED = {"gunicorn", "psycopg2-binary", "bandit", "detect-secrets", "mypy", "pytest-xdist", "ruff", "uv"}
+NOT_IMPORTED = {
+    "gunicorn",
+    "psycopg2-binary",
+    "bandit",
+    "check-jsonschema",
+    "detect-secrets",
+    "mypy",
+    "oxlint",
+    "pytest-xdist",
+    "ruff",
+    "uv",
+}
 
 
 def asked(requirements: list[str]) -> dict[str, SpecifierSet]:

@@ -13,10 +13,6 @@ from catalog.stack.errors import StackError
 
 PASS_ON = {"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": ["--help"]}
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
-SERVED = ("catalog", "migrations", "tools", "manage.py", "wsgi.py", "gunicorn.conf.py")
-# What guesses by names and randomness would find every test; what is left knows tokens and private keys by their form.
-GUESSES = ("KeywordDetector", "BasicAuthDetector", "Base64HighEntropyString", "HexHighEntropyString")
-GUESSES_OFF = [part for name in GUESSES for part in ("--disable-plugin", name)]
 ARGUMENTS = click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 
 
@@ -84,26 +80,6 @@ def test_api(long: bool, arguments: tuple[str, ...]) -> None:
 def build() -> None:
     """Install what the service needs, and do nothing else."""
     click.echo("Everything is installed.")  # manage.py has done it before any verb runs
-
-
-@click.command()
-def lint() -> None:
-    """Check style, format, types, dangerous calls and secrets in files: ruff, mypy, bandit, detect-secrets."""
-    checks = (
-        ["ruff", "check", "."],
-        ["ruff", "format", "--check", "."],
-        ["mypy"],
-        ["bandit", "--quiet", "--configfile", "pyproject.toml", "--recursive", *SERVED],
-        ["detect_secrets.pre_commit_hook", *GUESSES_OFF, *_tracked_files()],
-    )
-    failed = [check for check in checks if subprocess.run([sys.executable, "-m", *check], cwd=config.ROOT).returncode]
-    sys.exit(1 if failed else 0)
-
-
-def _tracked_files() -> list[str]:
-    """Return what git keeps; in a copy without git there is nothing that could be published by it."""
-    listed = subprocess.run(["git", "ls-files", "-z"], cwd=config.ROOT, capture_output=True, text=True, check=False)
-    return [name for name in listed.stdout.split("\0") if name and "/vendor/" not in name]
 
 
 @click.command()

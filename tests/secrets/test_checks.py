@@ -6,7 +6,8 @@ import sys
 
 import pytest
 
-from catalog.commands.develop import GUESSES_OFF, _audited, _tracked_files
+from catalog.commands.develop import _audited
+from catalog.commands.linting import GUESSES_OFF, tracked_files
 from catalog.config import ROOT
 
 # Put together here, so that this file holds none.
@@ -33,7 +34,7 @@ def test_a_secret_in_a_file_is_found(tmp_path, line):
 
 
 def test_no_file_of_the_project_holds_one():
-    files = _tracked_files()
+    files = tracked_files()
     if not files:
         pytest.skip("this copy is not under git")
     assert "catalog/app.py" in files

@@ -45,6 +45,7 @@ htmx.defineExtension("typed-json", {
 // A blank filter is none; a time is told with its zone.
 document.addEventListener("htmx:configRequest", (event) => {
   if (event.detail.verb !== "get") return;
+  // oxlint-disable-next-line no-useless-spread -- the loop deletes entries
   for (const [name, value] of [...event.detail.formData.entries()]) {
     const field = find(`[name="${CSS.escape(name)}"]`, event.detail.elt);
     if (value === "") event.detail.formData.delete(name);
