@@ -1,7 +1,7 @@
 """Fetch what the pages load in the browser, so that they need no other host: `python3 tools/vendor.py [--check]`.
 
-The versions are pinned below; npm brings the packages. What was written is recorded in `versions.json` beside it, and
-`--check` compares the files with that record, as a test does too.
+The versions are pinned in `package.json` beside this file; npm brings the packages. What was written is recorded in a
+`versions.json` beside the files, and `--check` compares them with that record, as a test does too.
 """
 
 import hashlib
@@ -26,41 +26,38 @@ ICONS = (
     *("upload", "webhook", "x"),
 )
 
-# package: version, and the files to take with the names that they get
+VERSIONS: dict[str, str] = {
+    package: version
+    for kind in ("dependencies", "devDependencies")
+    for package, version in json.loads((Path(__file__).parent / "package.json").read_text())[kind].items()
+}
+
+# package: the files to take with the names that they get
 PACKAGES = {
-    "react": ("18.2.0", {"umd/react.production.min.js": "react.js", "LICENSE": "LICENSE"}),
-    "react-dom": ("18.2.0", {"umd/react-dom.production.min.js": "react-dom.js", "LICENSE": "LICENSE"}),
-    "graphiql": ("3.8.3", {"graphiql.min.js": "graphiql.js", "graphiql.min.css": "graphiql.css", "LICENSE": "LICENSE"}),
-    "@graphiql/plugin-explorer": ("1.0.2", {"dist/index.umd.js": "explorer.js", "dist/style.css": "explorer.css"}),
-    "swagger-ui-dist": (
-        "5.35.0",
-        {
-            "swagger-ui-bundle.js": "swagger-ui.js",
-            "swagger-ui-bundle.js.LICENSE.txt": "swagger-ui.js.LICENSE",
-            "swagger-ui.css": "swagger-ui.css",
-            "LICENSE": "LICENSE",
-            "NOTICE": "NOTICE",
-        },
-    ),
-    "redoc": (
-        "2.5.4",
-        {
-            "bundles/redoc.standalone.js": "redoc.js",
-            "bundles/redoc.standalone.js.LICENSE.txt": "redoc.js.LICENSE",
-            "LICENSE": "LICENSE",
-        },
-    ),
-    "@tabler/core": ("1.4.0", {"dist/css/tabler.min.css": "tabler.css"}),
-    "@tabler/icons": (
-        "3.35.0",
-        {**{f"icons/outline/{name}.svg": f"{name}.svg" for name in ICONS}, "LICENSE": "LICENSE"},
-    ),
-    "chart.js": ("4.5.0", {"dist/chart.umd.min.js": "chart.js", "LICENSE.md": "LICENSE"}),
-    "htmx.org": ("2.0.8", {"dist/htmx.min.js": "htmx.js", "LICENSE": "LICENSE"}),
+    "react": {"umd/react.production.min.js": "react.js", "LICENSE": "LICENSE"},
+    "react-dom": {"umd/react-dom.production.min.js": "react-dom.js", "LICENSE": "LICENSE"},
+    "graphiql": {"graphiql.min.js": "graphiql.js", "graphiql.min.css": "graphiql.css", "LICENSE": "LICENSE"},
+    "@graphiql/plugin-explorer": {"dist/index.umd.js": "explorer.js", "dist/style.css": "explorer.css"},
+    "swagger-ui-dist": {
+        "swagger-ui-bundle.js": "swagger-ui.js",
+        "swagger-ui-bundle.js.LICENSE.txt": "swagger-ui.js.LICENSE",
+        "swagger-ui.css": "swagger-ui.css",
+        "LICENSE": "LICENSE",
+        "NOTICE": "NOTICE",
+    },
+    "redoc": {
+        "bundles/redoc.standalone.js": "redoc.js",
+        "bundles/redoc.standalone.js.LICENSE.txt": "redoc.js.LICENSE",
+        "LICENSE": "LICENSE",
+    },
+    "@tabler/core": {"dist/css/tabler.min.css": "tabler.css"},
+    "@tabler/icons": {**{f"icons/outline/{name}.svg": f"{name}.svg" for name in ICONS}, "LICENSE": "LICENSE"},
+    "chart.js": {"dist/chart.umd.min.js": "chart.js", "LICENSE.md": "LICENSE"},
+    "htmx.org": {"dist/htmx.min.js": "htmx.js", "LICENSE": "LICENSE"},
 }
 
 # For the tests alone: what is looked at with them is not shipped with the service.
-FOR_TESTS = {"axe-core": ("4.10.3", {"axe.min.js": "axe.js", "LICENSE": "LICENSE"})}
+FOR_TESTS = {"axe-core": {"axe.min.js": "axe.js", "LICENSE": "LICENSE"}}
 
 # What a file would load from another host, and what stands there instead. An image that cannot be loaded is left out.
 REPLACED = {"redoc-2.5.4/redoc.js": ("https://cdn.redoc.ly/redoc/logo-mini.svg", "data:,")}
@@ -72,10 +69,11 @@ def fetch() -> None:
         _fetch(folder, packages)
 
 
-def _fetch(root: Path, packages: dict[str, tuple[str, dict[str, str]]]) -> None:
+def _fetch(root: Path, packages: dict[str, dict[str, str]]) -> None:
     shutil.rmtree(root, ignore_errors=True)
     record = {}
-    for package, (version, files) in packages.items():
+    for package, files in packages.items():
+        version = VERSIONS[package]
         folder = root / f"{package.rpartition('/')[2]}-{version}"
         folder.mkdir(parents=True)
         with tempfile.TemporaryDirectory() as scratch:
