@@ -1,7 +1,7 @@
 # One image for the web server, the workers, the clock, the migration and, built with EXTRA, the tests.
 # No step needs BuildKit. Behind a mirror: --build-arg PIP_INDEX_URL=…
 
-FROM python:3.13-slim AS build
+FROM python:3.14-slim AS build
 ARG PIP_INDEX_URL=
 WORKDIR /app
 COPY requirements.txt .
@@ -19,7 +19,7 @@ COPY . .
 # Readable for whoever runs it, whatever the umask here; compiled, since the file system may be read-only there.
 RUN chmod -R go=rX . && /opt/catalog/bin/python -m compileall -q catalog migrations *.py
 
-FROM python:3.13-slim
+FROM python:3.14-slim
 ARG VERSION=0.1.0
 ARG REVISION=
 LABEL org.opencontainers.image.title="catalog" \
