@@ -12,7 +12,7 @@ from pathlib import Path
 from urllib.request import urlopen
 
 import redis
-from rq.job import Job
+from rq.job import Job, JobStatus
 from rq.registry import FailedJobRegistry
 from rq.serializers import JSONSerializer
 
@@ -63,7 +63,7 @@ def measure(running: Running, jobs: int, requests: int) -> dict[str, list[float]
 def fill(connection: redis.Redis, number: int) -> None:
     """Add failed jobs as RQ keeps them, without running them."""
     made = Job.create("catalog.jobs.jobs.test", [1, True], connection=connection, serializer=JSONSerializer)
-    made.origin, made._status = "default", "failed"
+    made.origin, made._status = "default", JobStatus.FAILED
     made._exc_info = "Traceback (most recent call last):\n" + '  File "x.py", line 1, in y\n' * 20 + "ValueError: no\n"
     fields, expiry = made.to_dict(), time.time() + TTL_SECONDS
     for first in range(0, number, 5_000):

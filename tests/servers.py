@@ -23,9 +23,12 @@ FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", 
 class Servers(Protocol):
     """What the tests need to know."""
 
-    database_url: str
-    redis_url: str
-    cache_redis_url: str
+    @property
+    def database_url(self) -> str: ...
+    @property
+    def redis_url(self) -> str: ...
+    @property
+    def cache_redis_url(self) -> str: ...
 
     def wipe(self) -> None: ...
 

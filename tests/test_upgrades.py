@@ -140,7 +140,7 @@ def test_a_migration_that_waits_for_a_table_makes_nobody_else_wait_for_long(empt
 def run_in_thread(work) -> threading.Thread:
     from flask import current_app
 
-    app = current_app._get_current_object()
+    app = current_app._get_current_object()  # type: ignore[attr-defined]
 
     def run() -> None:
         with app.app_context():

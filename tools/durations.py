@@ -5,7 +5,7 @@ and teardown included, so two processes have 120 of them a minute.
 """
 
 import sys
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from xml.etree import ElementTree  # nosec B405
 
@@ -13,11 +13,13 @@ from xml.etree import ElementTree  # nosec B405
 def main(path: str, slowest: int = 20) -> None:
     """Print both tables."""
     cases = list(read_cases(path))
-    seconds, counts = Counter[str](), Counter[str]()
+    seconds: defaultdict[str, float] = defaultdict(float)
+    counts = Counter[str]()
     for name, taken in cases:
         seconds[folder(name)] += taken
         counts[folder(name)] += 1
-    rows = [(place, str(counts[place]), f"{taken:.1f}") for place, taken in seconds.most_common()]
+    slowest_first = sorted(seconds.items(), key=lambda pair: -pair[1])
+    rows = [(place, str(counts[place]), f"{taken:.1f}") for place, taken in slowest_first]
     print_table(("folder", "tests", "seconds"), [*rows, ("all", str(len(cases)), f"{sum(seconds.values()):.1f}")])
     ranked = sorted(cases, key=lambda case: -case[1])[:slowest]
     print_table(("test", "seconds"), [(name, f"{taken:.1f}") for name, taken in ranked])
@@ -31,7 +33,7 @@ def read_cases(path: str) -> Iterator[tuple[str, float]]:
 
 def folder(name: str) -> str:
     """Return the folder of a test, e.g. `orders`; the file for one that lies in `tests` itself."""
-    return name.split(".")[1].split("::")[0]
+    return name.split(".")[1].split("::", maxsplit=1)[0]
 
 
 def print_table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:

@@ -28,8 +28,8 @@ def empty_route(workers: int, threads: int) -> Iterator[str]:
     port = free_port()
     command = [*GUNICORN, "-w", str(workers), "--threads", str(threads)]
     options = ["--preload", "--no-control-socket", "-b", f"127.0.0.1:{port}", "empty_post:app"]
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    server = subprocess.Popen([*command, *options], cwd=BENCH / "peers", **quiet)
+    null = subprocess.DEVNULL
+    server = subprocess.Popen([*command, *options], cwd=BENCH / "peers", stdout=null, stderr=null)
     try:
         wait_answers(port)
         yield f"http://127.0.0.1:{port}"

@@ -13,7 +13,7 @@ cache = redis.Redis.from_url(os.environ["PEER_REDIS_URL"])
 app = FastAPI()
 
 
-class Product(SQLModel, table=True):
+class Product(SQLModel, table=True):  # type: ignore[call-arg]
     """A row of `products`, as it is answered."""
 
     __tablename__ = "products"

@@ -208,7 +208,7 @@ def root_fields():
 
 def operation_for(kind, name):
     """Return a valid operation that asks for one field, with some value for each argument that it must have."""
-    field = core.type_map[kind].fields[name]
+    field = core.type_map[kind].fields[name]  # type: ignore[attr-defined]
     given = ", ".join(
         f"{each}: {_value(arg.type)}" for each, arg in field.args.items() if isinstance(arg.type, GraphQLNonNull)
     )

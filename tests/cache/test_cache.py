@@ -62,7 +62,7 @@ def test_a_namespace_is_forgotten_whole_in_as_many_steps_as_one_entry(product, d
 def test_a_raw_connection_forgets_with_its_own_commit(product):
     stock(product)
     raw = db.engine.raw_connection()
-    with raw.cursor() as cursor:
+    with raw.cursor() as cursor:  # type: ignore[attr-defined]
         cursor.execute("UPDATE products SET stock_quantity = 9 WHERE id = %s", (str(product),))
     with cache.invalidating(raw, ["product:*"]):
         raw.commit()

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.usefixtures("context")
 
 
 def count() -> int:
-    return db.session.scalar(select(func.count()).select_from(Product))
+    return db.session.scalar(select(func.count()).select_from(Product)) or 0
 
 
 def test_callbacks_run_after_the_outermost_commit_in_order():

@@ -35,7 +35,7 @@ def project(tmp_path):
         command = [sys.executable, str(tmp_path / "tools" / "pin_images.py"), *arguments]
         return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=30, check=False)
 
-    run.folder = tmp_path
+    run.folder = tmp_path  # type: ignore[attr-defined]
     return run
 
 

@@ -195,12 +195,12 @@ def docker(tmp_path):
         done = subprocess.run(
             command, cwd=cwd, env=environment, capture_output=True, text=True, stdin=subprocess.DEVNULL, timeout=30
         )
-        done.said = [
+        done.said = [  # type: ignore[attr-defined]
             line for line in said.read_text().splitlines() if not re.match("<info>|(<compose>)?<version>", line)
         ]
         return done
 
-    run.folder = folder
+    run.folder = folder  # type: ignore[attr-defined]
     return run
 
 

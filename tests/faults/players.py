@@ -98,7 +98,7 @@ class Player:
     def _write_raw(self, key: int, value: int) -> None:
         raw = db.engine.raw_connection()
         try:
-            with raw.cursor() as cursor:
+            with raw.cursor() as cursor:  # type: ignore[attr-defined]
                 statement = "UPDATE products SET stock_quantity = %s, version = version + 1 WHERE id = %s"
                 cursor.execute(statement, (value, str(self.ids[key])))
             with invalidating(raw, ["product:*"]):

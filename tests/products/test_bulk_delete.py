@@ -25,7 +25,7 @@ def rung(monkeypatch):
 
 
 def count() -> int:
-    return db.session.scalar(select(func.count()).select_from(Product))
+    return db.session.scalar(select(func.count()).select_from(Product)) or 0
 
 
 def make(number: int) -> None:

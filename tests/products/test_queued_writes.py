@@ -44,7 +44,7 @@ def asked(quiet, committed):
         body = client.post("/graphql", json={"query": query, "variables": variables}).json
         return SimpleNamespace(**next(iter(body["data"].values()))) if body.get("data") else body["errors"]
 
-    ask.client = client
+    ask.client = client  # type: ignore[attr-defined]
     yield ask
     db.session.rollback()
 

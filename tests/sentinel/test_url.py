@@ -1,5 +1,7 @@
 """What URLs of Redis name, and which are refused."""
 
+from typing import Any
+
 import pytest
 
 from catalog import config, redisurl
@@ -39,8 +41,9 @@ def test_a_url_tells_sentinels_service_database_and_the_passwords_of_both():
     server = redisurl.server(f"redis+sentinel://ann:p%40w@{ONE},{TWO}/my%20master/3?sentinel_password=s%40w")
     assert server.options == {"username": "ann", "password": "p@w", "db": 3}
     client = server.client()
-    assert client.connection_pool.service_name == "my master"
-    asked = [one.connection_pool.connection_kwargs for one in client.connection_pool.sentinel_manager.sentinels]
+    pool: Any = client.connection_pool
+    assert pool.service_name == "my master"
+    asked = [one.connection_pool.connection_kwargs for one in pool.sentinel_manager.sentinels]
     assert [(one["host"], one["port"], one["password"]) for one in asked] == [
         ("sentinel-1", 26379, "s@w"),
         ("sentinel-2", 26380, "s@w"),
@@ -49,7 +52,7 @@ def test_a_url_tells_sentinels_service_database_and_the_passwords_of_both():
 
 def test_tls_goes_to_the_sentinels_and_to_the_master():
     server = redisurl.server(f"rediss+sentinel://{ONE}/mymaster")
-    pool = server.client().connection_pool
+    pool: Any = server.client().connection_pool
     assert "SSL" in pool.connection_class.__name__
     assert all("SSL" in one.connection_pool.connection_class.__name__ for one in pool.sentinel_manager.sentinels)
 

@@ -40,7 +40,7 @@ class Service:
 @pytest.fixture
 def service():
     app = Service()
-    with standing_in(app) as app.url:
+    with standing_in(app) as app.url:  # type: ignore[attr-defined]
         yield app
 
 

@@ -18,7 +18,8 @@ pytestmark = pytest.mark.processes
 CLI = "import sys; print('verb:', *sys.argv[1:])\n"
 AS_PYTHON = "import runpy, sys; sys.version_info = ({}, 1); runpy.run_path('manage.py', run_name='__main__')"
 UV = Path(sys.executable).parent / "uv"
-BASE = sys._base_executable  # the Python that the tests' `.venv` was made by; it has pip, `.venv` has none
+# The Python that the tests' `.venv` was made by; it has pip, `.venv` has none.
+BASE = sys._base_executable  # type: ignore[attr-defined]
 SERVERS = dict.fromkeys(("DATABASE_URL", "REDIS_URL", "CACHE_REDIS_URL"), "given")
 
 

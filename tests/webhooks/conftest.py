@@ -84,6 +84,6 @@ def rows(committed):
     def run(statement, **values):
         with committed.app_context(), transaction() as session:
             result = session.execute(text(statement), values)
-            return [dict(row) for row in result.mappings()] if result.returns_rows else []
+            return [dict(row) for row in result.mappings()] if result.returns_rows else []  # type: ignore[attr-defined]
 
     return run

@@ -48,7 +48,7 @@ def rows(emptied: Flask) -> Callable[..., list[Any]]:
 
     def ask(sql: str, **values: Any) -> list[Any]:
         with emptied.app_context(), db.engine.connect() as connection:
-            return connection.execute(db.text(sql), values).all()
+            return list(connection.execute(db.text(sql), values))
 
     return ask
 
