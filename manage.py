@@ -105,7 +105,8 @@ def make_venv() -> None:
 
 def venv(folder: Path, *options: str) -> None:
     """Make a virtual environment in a folder, or exit with the reason."""
-    made = subprocess.run([sys.executable, "-m", "venv", *options, str(folder)], capture_output=True, text=True)
+    command = [sys.executable, "-m", "venv", *options, str(folder)]
+    made = subprocess.run(command, check=False, capture_output=True, text=True)
     if made.returncode:
         shutil.rmtree(VENV, ignore_errors=True)
         said = made.stdout + made.stderr
@@ -116,7 +117,7 @@ def runs(python: Path) -> bool:
     """Whether there is such a Python, and it is whole enough to run."""
     if not python.exists():
         return False
-    return subprocess.run([python, "-I", "-S", "-c", ""], capture_output=True).returncode == 0
+    return subprocess.run([python, "-I", "-S", "-c", ""], check=False, capture_output=True).returncode == 0
 
 
 def install_once(name: str, requirements: Path, work: "Callable[[Path], None]") -> None:
@@ -199,12 +200,12 @@ def find_pip() -> list[str]:
 
 def succeeds(*command: str) -> bool:
     """Whether a command exits with 0."""
-    return subprocess.run(command, capture_output=True).returncode == 0
+    return subprocess.run(command, check=False, capture_output=True).returncode == 0
 
 
 def settings_of(pip: list[str]) -> tuple[list[str], dict[str, str]]:
     """Return options and variables by which uv asks the same index as pip does, through the same proxy."""
-    listed = subprocess.run([*pip, "config", "list"], capture_output=True, text=True).stdout
+    listed = subprocess.run([*pip, "config", "list"], check=False, capture_output=True, text=True).stdout
     found = re.findall(r"^[^.=]+\.([\w-]+)=('.*'|\".*\")$", listed, re.MULTILINE)
     values = {name: ast.literal_eval(value).split() for name, value in reversed(found)}  # the environment's come last
     variables = {ours: between.join(values[name]) for name, ours, between in PIP_SETTINGS if values.get(name)}

@@ -86,7 +86,7 @@ class Server:
                 user=account.pw_uid if account else None,
                 group=account.pw_gid if account else None,
                 extra_groups=[] if account else None,
-                preexec_fn=partial(_end_with_parent, self.stop_signal, os.getpid()),
+                preexec_fn=partial(_end_with_parent, self.stop_signal, os.getpid()),  # noqa: PLW1509 - calls prctl, takes no lock
             )
 
     def start(self, seconds: float = 30) -> None:
