@@ -62,7 +62,7 @@ def create_app(overrides: dict[str, Any] | None = None, *, routes: bool = True) 
 
 
 def _derived(app: Flask) -> dict[str, Any]:
-    """What the libraries want, made from our own settings."""
+    """Return the libraries' settings, derived from our own."""
     settings = app.config
     timeout = settings["DATABASE_STATEMENT_TIMEOUT_SECONDS"]
     return {

@@ -57,7 +57,7 @@ class Verbs(click.Group):
 @click.group(cls=Verbs, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
 @click.pass_context
 def main(context: click.Context) -> None:
-    """A product catalog: `python3 manage.py VERB`."""
+    """Run a verb of the product catalog: `python3 manage.py VERB`."""
     if context.invoked_subcommand is None:
         context.invoke(show_help)
 

@@ -148,7 +148,7 @@ def _open_state(caller: str) -> _State:
 
 
 def _run_callbacks(state: _State) -> None:
-    """The change is committed, so a callback that fails is logged and the others still run."""
+    """Run the callbacks after commit; log one that fails, and run the others."""
     for callback in state.after:
         try:
             callback()

@@ -50,7 +50,7 @@ def key_count() -> int:
 
 
 def _cipher() -> MultiFernet:
-    """The first key encrypts, all of them decrypt, so that keys can be changed one after the other."""
+    """Return a cipher that encrypts with the first key and decrypts with all, for key rotation."""
     return MultiFernet(_keys())
 
 

@@ -49,7 +49,7 @@ class Gate:
         return _with(self.who(environ), scope)
 
     def who(self, environ: Environ, session: str | None = None, *, is_used: bool = True) -> Caller:
-        """The same whatever the scope; `session` is the token of one where it counts."""
+        """Authenticate without checking scopes; `session` is a session token where one is accepted."""
         key, address = key_of(environ), environ.get("REMOTE_ADDR", "")
         if key is not None:
             return self._check(key, address)

@@ -22,7 +22,7 @@ BELL_MILLISECONDS = 10_000  # a bell whose job was lost with Redis or a worker; 
 
 @functools.cache
 def client(url: str) -> redis.Redis:
-    """A client that fails fast: redis-py's defaults stall a command for seconds when Redis is down."""
+    """Return a client that fails fast: redis-py's defaults block for seconds if Redis is down."""
     return redisurl.client(url, socket_timeout=1.0, socket_connect_timeout=0.25, retry=redisurl.at_once())
 
 
@@ -58,7 +58,7 @@ def ring(function: str, *args: Any, queue_name: str) -> bool:
 
 @functools.cache
 def _bells(url: str) -> Client:
-    """A client that costs a write next to nothing, and whose breaker keeps a silent Redis from delaying it."""
+    """Return a cheap client with a circuit breaker, so that a hung Redis delays no write."""
     return Client(url, "queue")
 
 

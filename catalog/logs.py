@@ -87,7 +87,7 @@ def _end(response: Response) -> Response:
 
 
 def _level(status: int, seconds: float) -> int:
-    """Reads that went well are the bulk of the traffic and say nothing at three in the morning."""
+    """Return the level of a request: DEBUG for fast, successful reads, which are most of the traffic."""
     if status >= 500:
         return logging.ERROR
     if request.method in ("GET", "HEAD", "OPTIONS") and seconds < SLOW_SECONDS:

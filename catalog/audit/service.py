@@ -84,7 +84,7 @@ def record_each(entries: Sequence[Entry]) -> None:
 
 
 def record_in(database: Executor, entries: Sequence[Entry], asked_by: Who | None = None) -> None:
-    """The same in the transaction of the given connection, for work that someone asked for earlier."""
+    """Record entries in the given connection's transaction, for work that was requested earlier."""
     written = _json([_row(entry) for entry in entries])
     database.execute(_RECORD, {"who": _json(asked_by or who()), "entries": written})
 

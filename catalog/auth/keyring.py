@@ -82,7 +82,7 @@ class Keyring:
         return self.bearer(key_id, digest, address)
 
     def bearer(self, key_id: str, digest: bytes, address: str) -> Caller:
-        """The same for the id of a key and the digest of its secret, which is all that a session keeps of it."""
+        """Authenticate by a key's id and the digest of its secret, which is all that a session stores."""
         now = time.time()
         key = self._look_up(key_id, address) if key_id else None
         if key is None or not _fits(digest, key, now):

@@ -157,7 +157,7 @@ def _fence(invalidation: Invalidation) -> None:
 
 
 def invalidating(connection: Any, names: Sequence[str]) -> AbstractContextManager[None]:
-    """The same for a transaction of psycopg2's own `connection`, whose commit belongs inside the block."""
+    """Invalidate around a psycopg2 `connection`'s transaction; commit it inside the block."""
     return current().writer.invalidating(connection, names)
 
 

@@ -173,7 +173,7 @@ class Client:
         os.register_at_fork(after_in_child=self._forget)
 
     def _forget(self) -> None:
-        """A forked child must not talk over its parent's sockets."""
+        """Drop inherited connections: a forked child must not use its parent's sockets."""
         self._local = threading.local()
         self._probe = threading.Lock()
 

@@ -33,7 +33,7 @@ class Ending(click.ParamType[str]):
 
 @click.group("keys")
 def keys() -> None:
-    """API keys: create, list, revoke, rotate; and the encryption of secrets at rest: rotate-encryption."""
+    """Manage API keys: create, list, revoke, rotate; and re-encrypt stored secrets: rotate-encryption."""
 
 
 @keys.command("create")
@@ -90,7 +90,7 @@ def rotate(key_id: str, keep: int) -> None:
 
 
 def _show_once(about: str, text: str) -> None:
-    """The key alone goes to standard output, for programs."""
+    """Print the key alone to standard output, so that programs can read it."""
     click.echo(about, err=True)
     click.echo(text)
 
@@ -109,7 +109,7 @@ keys.add_command(rotate_encryption)
 @click.command("keys", context_settings={"ignore_unknown_options": True, "help_option_names": []})
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def verb(arguments: tuple[str, ...]) -> None:
-    """API keys: `keys create NAME --scope …`, `list`, `revoke`, `rotate`; and `rotate-encryption` of stored secrets."""
+    """Manage API keys: `keys create NAME --scope …`, `list`, `revoke`, `rotate`, and `rotate-encryption`."""
     from catalog.commands.data import run_flask
 
     raise SystemExit(run_flask(["keys", *arguments]))

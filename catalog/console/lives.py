@@ -36,7 +36,7 @@ def span(seconds: float) -> str:
 
 
 def _begun(delivery: Any, attempts: Sequence[Any]) -> list[dict[str, Any]]:
-    """Tried again later, a delivery was queued after its first attempts: then those are the beginning."""
+    """Return the dot of the event; none if a replay was queued after the first attempts."""
     if attempts and attempts[-1].created_at < delivery.queued_at:
         return []
     return [_dot("event", "queued", "", delivery.queued_at)]

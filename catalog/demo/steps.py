@@ -92,7 +92,7 @@ def webhooks(walk: Walk, path: str, host: str, bind: str) -> None:
 
 @contextmanager
 def _receiver(name: str, flap: int, bind: str, heard: list[tuple[float, str, dict[str, Any]]]) -> Iterator[int]:
-    """A receiver that fails the first `flap` tries; yields its port."""
+    """Run a receiver that fails the first `flap` attempts; yield its port."""
     from catalog.webhooks.receiver import Behaviour, server
 
     def show(report: dict[str, Any]) -> None:

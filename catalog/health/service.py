@@ -71,7 +71,7 @@ def _ask_database() -> None:
 
 
 def _probe(ask: Callable[[], Any]) -> dict[str, Any]:
-    """The reason of a failure goes to the log alone: it may name hosts and users."""
+    """Check one dependency. Log the error only, since it may contain hosts and users."""
     started = time.perf_counter()
     try:
         ask()

@@ -75,7 +75,7 @@ class MappedChecker(Checker):
     """Checks rows after their cells went through the mapping's transforms."""
 
     def __init__(self, header: Header, columns: Sequence[Column]):
-        """Raises ValidationFailed for a mapped column that the header does not have."""
+        """Check the header. Raises ValidationFailed for a mapped column that it does not have."""
         super().__init__(header)
         self._changes = [(header.places[column.field], column) for column in columns if column.steps]
 

@@ -73,7 +73,7 @@ class Query:
 
     @strawberry.field(metadata=_SCOPE)
     def imports(self, first: int | None = 20, skip: int | None = 0) -> ImportPage:
-        """Imports, the latest first."""
+        """List imports, newest first."""
         page = service.history(**loaded(_PAGE, wanted(limit=first, offset=skip), _LISTED))
         items = [Import.of(row) for row in page["items"]]
         return ImportPage(items=items, total=page["total"], has_more=page["has_more"])

@@ -93,7 +93,7 @@ class Plan:
 
 
 def _upsert(plan: Plan) -> list[str]:
-    """New rows, and changes where there is a difference.
+    """Insert new rows, and update rows that differ.
 
     Looking first keeps the numbers of existing products (an attempt to insert would use up a new one) and
     spares unchanged rows a lock. What changes in between, ON CONFLICT sees as it is by then.
@@ -153,7 +153,7 @@ def _noting(plan: Plan) -> str:
 
 
 def _noted(plan: Plan, changes: str) -> str:
-    """The part of a statement that keeps what its part `changes` returned."""
+    """Return the part of a statement that stores what its part `changes` returned."""
     return f", noted AS (INSERT INTO import_changes SELECT before, after FROM {changes})" if plan.is_noted else ""
 
 
@@ -177,7 +177,7 @@ def _assignments(new: dict[str, str], products: str = "products") -> str:
 
 
 def _inserted(plan: Plan) -> str:
-    """The values of a new product: an empty cell is the default."""
+    """Return the values of a new product; an empty cell becomes the default."""
     return ", ".join(
         f"coalesce(s.{column}, {_DEFAULTS[column]})" if column in _DEFAULTS else f"s.{column}"
         for column in plan.columns
@@ -185,7 +185,7 @@ def _inserted(plan: Plan) -> str:
 
 
 def _coalesced(plan: Plan, column: str) -> str:
-    """The value that an existing product `p` is to have after the row `s`."""
+    """Return the value of an existing product `p` after the row `s`."""
     kept = f"p.{column}" if plan.keep else _DEFAULTS.get(column)
     return f"coalesce(s.{column}, {kept})" if kept else f"s.{column}"
 
@@ -195,7 +195,7 @@ def _merged(plan: Plan) -> str:
 
 
 def _conflicting(plan: Plan, column: str) -> str:
-    """The same inside DO UPDATE, which sees `excluded` only: there an empty cell is a default by now."""
+    """Return the value inside DO UPDATE, where `excluded` has defaults instead of empty cells."""
     if not plan.keep:
         return f"excluded.{column}"
     if column not in _DEFAULTS:

@@ -116,7 +116,7 @@ class Consumer:
                 log.debug("No beat", exc_info=True)  # the turn at hand warns
 
     def _give_back(self) -> None:
-        """What was taken and not kept goes back, to be taken again."""
+        """Return claimed orders that were not stored to the list."""
         try:
             self._queue.retire(self.name)
         except redis.RedisError as error:

@@ -68,7 +68,7 @@ def take_in(asked: Sequence[Asked]) -> list[Outcome]:
 
 
 def take_in_each(asked: Sequence[Asked]) -> list[Outcome]:
-    """The same, but an order that makes it fail does so alone; returns its error in place of the order.
+    """Store orders; return an order's error in its place, without failing the others.
 
     Raises what PostgreSQL raises when it does not answer: then nothing is kept.
     """

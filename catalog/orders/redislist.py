@@ -137,7 +137,7 @@ class RedisList:
         return sum(self._redis.llen(name) for name in [self.name, *lists])
 
     def _put_back(self, consumer: str) -> int:
-        """The last taken first, so that they lie in the queue as they did."""
+        """Requeue claimed orders, the last one first, to restore their order."""
         moved = 0
         while self._redis.lmove(self._taken(consumer), self.name, "RIGHT", "LEFT") is not None:
             moved += 1

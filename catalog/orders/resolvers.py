@@ -107,7 +107,7 @@ class Query:
 
     @strawberry.field(metadata=_SCOPE)
     def order(self, order_id: ID) -> Order | None:
-        """The order with this id."""
+        """Return the order with this id."""
         return Order.of(service.get(_number(order_id)))
 
 

@@ -98,7 +98,7 @@ class OrderSubmitSchema(ma.Schema):
 
     @ma.validates_schema
     def total_must_be_exact(self, order: dict[str, Any], **_: Any) -> None:
-        """A total with more than 15 digits would not arrive exactly where JSON numbers are binary."""
+        """Reject a total of more than 15 digits, which binary JSON numbers cannot represent exactly."""
         if content.total(order["items"]) >= content.TOTAL_BELOW:
             raise ma.ValidationError(f"Together they cost {content.TOTAL_BELOW:,} or more.", "items")
 

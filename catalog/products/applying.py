@@ -122,7 +122,7 @@ def _make(write: ProductWrite) -> None:
 
 
 def _exact(value: Any) -> Any:
-    """A float's shortest text is the number that it was made of: no column holds more digits than a float."""
+    """Convert a float by its shortest text, which has all digits that a column can store."""
     return Decimal(repr(value)) if isinstance(value, float) else value
 
 

@@ -50,7 +50,7 @@ class Query:
 
     @strawberry.field(metadata=_READS)
     def product(self, product_id: ID) -> Product | None:
-        """The product with this number or UUID."""
+        """Return the product with this number or UUID."""
         return Product.of(service.get_by_reference(product_id))
 
 

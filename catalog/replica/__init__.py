@@ -166,7 +166,7 @@ def _tell(response: Response) -> Response:
 
 
 def _engine_options(app: Flask) -> dict[str, Any]:
-    """The primary's, for reading alone; a dead connection shows when it is used, and then the primary is asked."""
+    """Return the primary's options, read-only. A dead connection falls back to the primary on use."""
     options = app.config["SQLALCHEMY_ENGINE_OPTIONS"]
     arguments = options["connect_args"]
     for_reading = f"{arguments['options']} -c default_transaction_read_only=on -c lock_timeout={LOCK_SECONDS}s"

@@ -122,7 +122,7 @@ def _wait_stopped(project: Project, seconds: float) -> bool:
 
 @contextlib.contextmanager
 def servers_up(project: Project) -> Iterator[None]:
-    """The project's servers, for one command: those that run, else started here and stopped at the end."""
+    """Provide the project's servers for one command; start and stop them if they do not run."""
     if is_running(project):
         yield
         return

@@ -40,7 +40,7 @@ def load(url: str, file: Path) -> None:
 
 
 def _run(program: str, url: str, *options: str) -> None:
-    """The password goes by the environment: others on this machine can read command lines."""
+    """Run a PostgreSQL tool. Pass the password by environment: command lines are public."""
     parsed = make_url(url)
     shown = parsed._replace(drivername="postgresql", password=None).render_as_string()
     command = [str(programs.postgres_tool(program)), f"--dbname={shown}", *options]

@@ -58,7 +58,7 @@ class Places:
         return folder if _fits(folder / ".s.PGSQL.5432") else self._short / "postgres"
 
     def socket(self, name: str) -> Path:
-        """The socket of a Redis, in `data/run` unless that path is too long for a socket."""
+        """Return the socket of a Redis, in `data/run` unless that path is too long for a socket."""
         path = self.run / f"{name}.sock"
         return path if _fits(path) else self._short / path.name
 
@@ -110,7 +110,7 @@ def _short_folders(name: str) -> list[Path]:
 
 
 def _private_folder(name: str) -> Path:
-    """A folder of ours alone in the temp folder; one that someone else put there first is refused."""
+    """Return a private folder in the temp folder; reject one that another user created."""
     folder = next(path for path in _short_folders(name) if _fits(path / "postgres" / ".s.PGSQL.5432"))
     folder.mkdir(mode=0o700, exist_ok=True)
     found = folder.lstat()

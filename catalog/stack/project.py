@@ -25,7 +25,7 @@ class Project:
         self.servers = self._own_servers()
 
     def _own_servers(self) -> list[Server]:
-        """The servers that this project brings, because no URL of another is set: none in production."""
+        """Return the embedded servers to run, those without a URL in the settings; none in production."""
         if os.environ.get("CATALOG_ENV", "").strip() == "production":
             return []
         given = {

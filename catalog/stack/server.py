@@ -144,7 +144,7 @@ def tail(log: Path, lines: int = 20) -> str:
 
 
 def _end_with_parent(number: int, parent: int) -> None:
-    """Runs in the child: have the kernel send it `number` when its parent dies, even by `kill -9`."""
+    """Have the kernel signal this child with `number` when its parent dies, even by `kill -9`."""
     if _libc is not None:
         _libc.prctl(PR_SET_PDEATHSIG, number, 0, 0, 0)
     if os.getppid() != parent:

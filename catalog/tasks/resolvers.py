@@ -76,7 +76,7 @@ class Query:
 
     @strawberry.field(metadata=_SCOPE)
     def task(self, task_id: ID) -> Task | None:
-        """The task with this id."""
+        """Return the task with this id."""
         return Task.of(service.get(identity(task_id)))
 
 
@@ -121,5 +121,5 @@ class Mutation:
 
 
 def _moments(**arguments: Time | None) -> dict[str, str | None]:
-    """The schemas read times as text, as REST sends them."""
+    """Return times as text, as the schemas read them."""
     return {name: value.isoformat() if value else None for name, value in given(**arguments).items()}

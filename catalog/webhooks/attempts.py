@@ -61,7 +61,7 @@ def entry(result: Result) -> dict[str, Any]:
 
 
 def _retry_in(result: Result, attempt: Attempt) -> float | None:
-    """The seconds until the next attempt; None after a success, and where none follows."""
+    """Return the seconds until the next attempt; None after a success, and if none follows."""
     if result.error is None or result.status_code == GONE:
         return None
     failures = attempt.leased.attempts + 1

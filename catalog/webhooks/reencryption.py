@@ -17,7 +17,7 @@ def run() -> Tally:
 
 
 def _drop_expired() -> None:
-    """A previous secret that no longer signs is nothing to keep."""
+    """Delete previous secrets that no longer sign."""
     with transaction() as session:
         session.execute(
             update(Webhook)

@@ -28,7 +28,7 @@ class Query:
 
     @strawberry.field(metadata=_SCOPE)
     def webhook(self, webhook_id: ID) -> Webhook | None:
-        """A webhook by its id."""
+        """Return a webhook by its id."""
         return Webhook.of(service.get(identity(webhook_id)))
 
     @strawberry.field(metadata=_SCOPE)
@@ -44,7 +44,7 @@ class Query:
         since: Time | None = UNSET,
         until: Time | None = UNSET,
     ) -> WebhookLogPage:
-        """The attempts of a webhook, the newest first."""
+        """List the attempts of a webhook, newest first."""
         filters = wanted(event=event, success=success, status_code=status_code, delivery_id=delivery_id)
         times = wanted(since=_text(since), until=_text(until))
         query = loaded(_LOG, {**filters, **times, **wanted(limit=first, cursor=after)}, _LISTED)

@@ -43,7 +43,7 @@ def delay(
 
 
 def _planned(failures: int, policy: Policy) -> float | None:
-    """The schedule alone. Its last step repeats, so that an outage of days is outlasted."""
+    """Return the scheduled delay. The last step repeats, to outlast an outage of days."""
     if failures <= policy.retry_count:
         return float(QUICK_BASE**failures)
     if not policy.durable:

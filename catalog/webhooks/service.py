@@ -185,7 +185,7 @@ def _judge(url: str) -> None:
 
 
 def _stored(fields: dict[str, Any], kept_headers: dict[str, str]) -> dict[str, Any]:
-    """A secret that is set anew replaces the one before at once; rotating is what keeps both."""
+    """Return the columns to store. A new secret replaces the old at once; rotation keeps both."""
     stored = dict(fields)
     if "headers" in fields:
         stored["headers"], stored["secret_headers"] = secret_headers.sealed(fields["headers"], kept_headers)
@@ -196,7 +196,7 @@ def _stored(fields: dict[str, Any], kept_headers: dict[str, str]) -> dict[str, A
 
 
 def _check_moved(webhook: Webhook, changes: dict[str, Any]) -> None:
-    """A secret header goes to the server that it was given for; whoever may change the URL must not learn it so."""
+    """Reject sending stored secret headers to a new server, which would reveal them."""
     if "url" not in changes or _server(changes["url"]) == _server(webhook.url):
         return
     given = {name.lower(): value for name, value in changes.get("headers", webhook.shown_headers).items()}

@@ -37,7 +37,7 @@ def upgrade():
 
 
 def _count_a_lost_product_as_a_change():
-    """The foreign key sets `product_id` to null by itself; whoever holds the version before must learn of it."""
+    """Increment the version when the foreign key sets `product_id` to null."""
     op.execute(
         """
         CREATE FUNCTION tasks_lose_product() RETURNS trigger LANGUAGE plpgsql AS $$
