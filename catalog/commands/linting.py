@@ -41,10 +41,10 @@ def lint() -> None:
     """Check style, format, types, JavaScript, dangerous calls, secrets in files and CI, side by side."""
     failed = []
     for check in run_side_by_side(checks()):
-        click.echo(
-            f"{check.name}: {'failed' if check.status else 'passed'} in {check.seconds:.1f} s\n{check.output}", nl=False
-        )
-        failed += [check.name] if check.status else []
+        click.echo(f"{check.name}: {'failed' if check.status else 'passed'} in {check.seconds:.1f} s")
+        if check.status:
+            click.echo(check.output)
+            failed.append(check.name)
     if failed:
         click.echo(f"Failed: {', '.join(sorted(failed))}", err=True)
     sys.exit(1 if failed else 0)
