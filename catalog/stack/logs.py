@@ -12,6 +12,8 @@ from catalog.stack.errors import StackError
 from catalog.stack.places import Places
 
 LARGEST_BYTES = 20_000_000
+_NAME_WIDTH = 15
+_COLOURS = (36, 33, 32, 35, 31, 34)  # of ANSI: cyan, yellow, green, magenta, red, blue; then each of them bright
 
 
 def rotate(places: Places) -> None:
@@ -34,16 +36,13 @@ def choose(places: Places, name: str | None) -> list[Path]:
 
 
 class Follower:
-    """Prints lines of several logs, each with its process's name in its own colour, through honcho's printer."""
+    """Prints lines of several logs, each with its process's name in its own colour where a terminal shows it."""
 
     def __init__(self, places: Places, name: str | None = None) -> None:
-        from honcho.colour import get_colours
-        from honcho.printer import Printer
-
         self.places = places
         self.name = name
-        self.printer = Printer(sys.stdout, time_format="%H:%M:%S", width=15)
-        self.colours = cycle(get_colours())
+        self.output = sys.stdout
+        self.colours = cycle(f"{bright}{colour}" for bright in ("", "1;") for colour in _COLOURS)
         self.files: dict[Path, tuple[IO[bytes], str]] = {}
 
     def skip_to_end(self) -> None:
@@ -73,10 +72,16 @@ class Follower:
         return list(self.files.values())
 
     def _show(self, name: str, file: IO[bytes], colour: str) -> None:
-        from honcho.printer import Message
-
         while line := file.readline():
             if not line.endswith(b"\n"):
                 file.seek(-len(line), 1)
                 return
-            self.printer.write(Message("line", line, datetime.now().astimezone(), name, colour))
+            for text in line.decode("utf-8", "replace").splitlines():
+                self._print(name, text, colour)
+
+    def _print(self, name: str, text: str, colour: str) -> None:
+        prefix = f"{datetime.now().astimezone():%H:%M:%S} {name:<{_NAME_WIDTH}} | "
+        if self.output.isatty():
+            prefix = f"\033[0m\033[{colour}m{prefix}\033[0m"
+        self.output.write(f"{prefix}{text}\n")
+        self.output.flush()

@@ -1,15 +1,19 @@
 """The processes of the Procfile."""
 
 import os
+import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 from catalog import __version__
 from catalog.stack import leftovers
+from catalog.stack.errors import StackError
 from catalog.stack.project import Project
 from catalog.stack.server import Server
 
+# All else is a comment or blank, as in other readers of the format.
+_LINE = re.compile(r"^([A-Za-z0-9_-]+):\s*(.+)$", re.MULTILINE)
 ONLY_WITH = {"orders": "ORDER_QUEUE_REDIS_URL"}  # a process and the setting without which it is not run
 
 
@@ -39,10 +43,16 @@ class Program(Server):
 
 def programs(project: Project) -> list[Program]:
     """Return the processes of the Procfile, in its order, without those that have nothing to do."""
-    from honcho.environ import parse_procfile
+    return [Program(project, name, line) for name, line in lines(project.root).items() if _is_wanted(project, name)]
 
-    lines = parse_procfile((project.root / "Procfile").read_text()).processes
-    return [Program(project, name, line) for name, line in lines.items() if _is_wanted(project, name)]
+
+def lines(root: Path) -> dict[str, str]:
+    """Return the commands of the Procfile by process name. Raises StackError for a name that it has twice."""
+    found = _LINE.findall((root / "Procfile").read_text())
+    commands = dict(found)
+    if len(commands) < len(found):
+        raise StackError("The Procfile names a process twice.")
+    return commands
 
 
 def _is_wanted(project: Project, name: str) -> bool:
