@@ -62,7 +62,7 @@ def at_least(minimum: int) -> Callable[[Any], Any]:
 
 def rate(text: str) -> None:
     """Judge how many in what time, or that it is off."""
-    from limits import parse
+    from catalog.ratelimits.rates import parse
 
     try:
         parse(text if text != "off" else "1/second")

@@ -1,6 +1,6 @@
 """How much one caller may ask for in a window: reads, writes, megabytes of uploads, and what GraphQL costs.
 
-Flask-Limiter counts what Flask answers, in the cache's Redis; what is answered before Flask counts by `Ahead`, in the
+`RateLimits` counts what Flask answers, in the cache's Redis; what is answered before Flask counts by `Ahead`, in the
 same counters. A limit that is not set is not counted; where none is, none of this is even imported. Attempts to sign
 in are always counted.
 """
@@ -26,9 +26,8 @@ def register(app: Flask) -> None:
 
 
 def _limits(app: Flask, rates: dict[str, str]) -> "RateLimits":
-    from limits import parse
-
     from catalog.ratelimits.limits import RateLimits
+    from catalog.ratelimits.rates import parse
 
     return RateLimits(app, {kind: parse(rate) for kind, rate in rates.items()})
 
@@ -38,11 +37,10 @@ def counting_wrong_keys(app: Flask, check: "Check") -> "Check":
     rate = app.config["RATE_LIMIT_WRONG_KEYS"]
     if not rate:
         return check
-    from limits import parse
-
     from catalog import cache
     from catalog.cache.client import Client
     from catalog.ratelimits.counters import Counters
+    from catalog.ratelimits.rates import parse
     from catalog.ratelimits.wrongkeys import WrongKeys
 
     client = cache.of(app).client or Client(app.config["CACHE_REDIS_URL"])
@@ -71,17 +69,16 @@ def attempt(name: str | None, address: str) -> AbstractContextManager[None]:
 
 
 def _attempts(app: Any) -> "Attempts":
-    from limits import parse
-
     from catalog import cache
     from catalog.cache.client import Client
     from catalog.ratelimits.attempts import Attempts
     from catalog.ratelimits.counters import Counters
+    from catalog.ratelimits.rates import parse
 
     if "catalog-attempts" not in app.extensions:
         counters = Counters(client=cache.of(app).client or Client(app.config["CACHE_REDIS_URL"]))
-        items = {kind: parse(app.config[f"RATE_LIMIT_SIGN_IN_{kind.upper()}"]) for kind in ("name", "address")}
-        app.extensions["catalog-attempts"] = Attempts(counters, items, app.config["CACHE_PREFIX"])
+        rates = {kind: parse(app.config[f"RATE_LIMIT_SIGN_IN_{kind.upper()}"]) for kind in ("name", "address")}
+        app.extensions["catalog-attempts"] = Attempts(counters, rates, app.config["CACHE_PREFIX"])
     return app.extensions["catalog-attempts"]  # type: ignore[no-any-return]
 
 

@@ -5,11 +5,10 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from limits import RateLimitItem
-
 from catalog.access import Caller
 from catalog.ratelimits.callers import counted_for
 from catalog.ratelimits.counters import Counters, Window, shown
+from catalog.ratelimits.rates import Rate
 
 BUNCHES = 100  # in a limit: what a process took and did not spend in its window is less than a hundredth
 MOST_LEASES = 10_000
@@ -29,19 +28,19 @@ class Lease:
 class Ahead:
     """The leases of one process."""
 
-    def __init__(self, counters: Counters, items: Mapping[str, RateLimitItem], prefix: str):
-        self._counters, self._items, self._prefix = counters, items, prefix
+    def __init__(self, counters: Counters, rates: Mapping[str, Rate], prefix: str):
+        self._counters, self._rates, self._prefix = counters, rates, prefix
         self._leases: dict[tuple[str, str], Lease] = {}
         self._lock = threading.Lock()
 
     def count(self, what: str, asking: Caller) -> Headers | None:
         """Count one request and return the headers of its answer; None where Flask must count, and may refuse."""
-        item = self._items.get(what)
-        if item is None:
+        rate = self._rates.get(what)
+        if rate is None:
             return []
         caller = counted_for(asking)
-        window = self._spent(what, caller) or self._lease(item, what, caller)
-        return list(shown({what: (item, window)}).items()) if window else None
+        window = self._spent(what, caller) or self._lease(rate, what, caller)
+        return list(shown({what: (rate, window)}).items()) if window else None
 
     def _spent(self, what: str, caller: str) -> Window | None:
         """Spend a hit that was taken before; return None where there is none."""
@@ -53,11 +52,11 @@ class Ahead:
             lease.left -= 1
             return Window(lease.used - lease.left, lease.ends - now)
 
-    def _lease(self, item: RateLimitItem, what: str, caller: str) -> Window | None:
+    def _lease(self, rate: Rate, what: str, caller: str) -> Window | None:
         """Take a bunch and spend its first hit; outside of the lock, since Redis may keep us waiting."""
-        key = item.key_for(self._prefix, caller, what)
-        bunch = max(1, item.amount // BUNCHES)
-        taken, window = self._counters.take(key, bunch, item.get_expiry(), item.amount)
+        key = rate.key_for(self._prefix, caller, what)
+        bunch = max(1, rate.amount // BUNCHES)
+        taken, window = self._counters.take(key, bunch, rate.seconds, rate.amount)
         with self._lock:
             if len(self._leases) >= MOST_LEASES:
                 self._leases.clear()

@@ -4,18 +4,17 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
-from limits import RateLimitItem
-
 from catalog.errors import Forbidden, TooManyRequests, Unauthorized, ValidationFailed
 from catalog.ratelimits.callers import by_address
 from catalog.ratelimits.counters import Counters
+from catalog.ratelimits.rates import Rate
 
 
 class Attempts:
-    """The attempts of one application; `items` are the limits for each `name` and each `address`."""
+    """The attempts of one application; `rates` are the limits for each `name` and each `address`."""
 
-    def __init__(self, counters: Counters, items: Mapping[str, RateLimitItem], prefix: str):
-        self._counters, self._items, self._prefix = counters, items, f"{prefix}:sign-in"
+    def __init__(self, counters: Counters, rates: Mapping[str, Rate], prefix: str):
+        self._counters, self._rates, self._prefix = counters, rates, f"{prefix}:sign-in"
 
     @contextmanager
     def one(self, name: str | None, address: str) -> Iterator[None]:
@@ -27,7 +26,7 @@ class Attempts:
         tried = {"address": by_address(address), "name": name}
         keys = {kind: self._key(kind, who) for kind, who in tried.items() if who is not None}
         for kind, key in keys.items():
-            self._take(self._items[kind], key)
+            self._take(self._rates[kind], key)
         is_refused = False
         try:
             yield
@@ -38,9 +37,9 @@ class Attempts:
             for key in () if is_refused else keys.values():
                 self._counters.put_back(key, 1)
 
-    def _take(self, item: RateLimitItem, key: str) -> None:
-        _, window = self._counters.take(key, 1, item.get_expiry())
-        if window.used > item.amount:
+    def _take(self, rate: Rate, key: str) -> None:
+        _, window = self._counters.take(key, 1, rate.seconds)
+        if window.used > rate.amount:
             minutes = -(-window.seconds // 60)
             wait = f"{minutes} minutes" if minutes > 1 else "a minute"
             raise TooManyRequests(

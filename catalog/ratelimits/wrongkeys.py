@@ -3,12 +3,12 @@
 from collections.abc import Callable
 
 from flask import has_request_context
-from limits import RateLimitItem
 
 from catalog.access import Caller
 from catalog.errors import TooManyRequests, Unauthorized
 from catalog.ratelimits.callers import by_address
 from catalog.ratelimits.counters import Counters
+from catalog.ratelimits.rates import Rate
 
 Check = Callable[[str, str], Caller]
 
@@ -16,8 +16,8 @@ Check = Callable[[str, str], Caller]
 class WrongKeys:
     """A check of keys, around that of the keyring."""
 
-    def __init__(self, check: Check, counters: Counters, item: RateLimitItem, prefix: str):
-        self._check, self._counters, self._item = check, counters, item
+    def __init__(self, check: Check, counters: Counters, rate: Rate, prefix: str):
+        self._check, self._counters, self._rate = check, counters, rate
         self._prefix = f"{prefix}:wrong-keys"
 
     def __call__(self, key: str, address: str) -> Caller:
@@ -30,10 +30,10 @@ class WrongKeys:
             raise
 
     def _count(self, address: str) -> None:
-        item = self._item
-        _, window = self._counters.take(f"{self._prefix}:{by_address(address)}", 1, item.get_expiry())
-        if window.used > item.amount:
+        rate = self._rate
+        _, window = self._counters.take(f"{self._prefix}:{by_address(address)}", 1, rate.seconds)
+        if window.used > rate.amount:
             raise TooManyRequests(
-                f"More than {item.amount:,} wrong keys in {item.get_expiry():,} s came from this address.",
+                f"More than {rate.amount:,} wrong keys in {rate.seconds:,} s came from this address.",
                 Retry_After=str(window.seconds),
             )
