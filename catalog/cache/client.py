@@ -10,7 +10,6 @@ import socket
 import ssl
 import struct
 import threading
-import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,6 +17,7 @@ import hiredis
 import redis
 
 from catalog import redisurl
+from catalog.circuit_breaker import CircuitBreaker
 
 log = logging.getLogger(__name__)
 
@@ -167,19 +167,18 @@ class Client:
 
     def __init__(self, url: str, name: str = "cache"):
         self._server, self._name = redisurl.server(url), name
-        self._probe = threading.Lock()
-        self._open_until = 0.0  # the breaker is open while this is not 0
+        self._breaker = CircuitBreaker(1, PROBE_EVERY_SECONDS)
         self._forget()
         os.register_at_fork(after_in_child=self._forget)
 
     def _forget(self) -> None:
         """Drop inherited connections: a forked child must not use its parent's sockets."""
         self._local = threading.local()
-        self._probe = threading.Lock()
+        self._probe = threading.Lock()  # hung Sentinels may take longer than the breaker's pause
 
     def link(self) -> Link:
         """Return this thread's connection, made if need be. Raises Unreachable while the breaker is open."""
-        if self._open_until:
+        if self._breaker.tripped:
             self._close_breaker()
         link: Link | None = getattr(self._local, "link", None)
         return link if link and link.usable else self._connect(CONNECT_SECONDS)
@@ -219,7 +218,7 @@ class Client:
 
     def is_open(self) -> bool:
         """Tell whether the breaker keeps callers away at this moment."""
-        return time.monotonic() < self._open_until
+        return self._breaker.is_open
 
     def _connect(self, seconds: float) -> Link:
         self._drop()
@@ -230,22 +229,22 @@ class Client:
         return self._local.link  # type: ignore[no-any-return]
 
     def _close_breaker(self) -> None:
-        """One caller a second tries a new connection; all others are turned away at once."""
-        if self.is_open() or not self._probe.acquire(blocking=False):
+        """One caller a second tries a new connection, and never two at once; all others are turned away."""
+        if not self._probe.acquire(blocking=False):
             raise Unreachable("The breaker is open")
         try:
-            self._open_until = time.monotonic() + PROBE_EVERY_SECONDS
+            if not self._breaker.allows():
+                raise Unreachable("The breaker is open")
             self._connect(PROBE_SECONDS)
-            self._open_until = 0.0
+            self._breaker.succeeded()
             log.warning("The %s answers again", self._name)
         finally:
             self._probe.release()
 
     def _broken(self, error: Exception) -> Unreachable:
         self._drop()
-        if not self._open_until:
+        if self._breaker.failed():
             log.warning("The %s does not answer: %s", self._name, error)
-        self._open_until = time.monotonic() + PROBE_EVERY_SECONDS
         return Unreachable(str(error) or type(error).__name__)
 
     def _drop(self) -> None:

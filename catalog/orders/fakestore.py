@@ -18,16 +18,18 @@ from flask import current_app
 from marshmallow import validate
 
 from catalog.cache import cached
+from catalog.circuit_breaker import CircuitBreaker
 from catalog.errors import NotFound
 from catalog.fields import Integer, Number, Text
 from catalog.orders import bounded
-from catalog.orders.breaker import Breaker
 
 KEPT_SECONDS = 3_600
 MAX_BYTES = 1_000_000
 TRIES = 3
 PAUSE_SECONDS = 0.1  # doubled after each try
 CONNECTIONS = 16
+FAILURES = 5  # lookups in a row; then FakeStore is left alone
+BREAK_SECONDS = 15.0
 
 _NUMBER = re.compile(r"(?<![0-9])[0-9]{1,9}\Z")
 
@@ -48,7 +50,7 @@ class _ProductSchema(ma.Schema):
 
 
 _schema = _ProductSchema()
-_breaker = Breaker()
+_breaker = CircuitBreaker(FAILURES, BREAK_SECONDS)
 
 
 def number_of(sku: str) -> int | None:

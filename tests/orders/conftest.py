@@ -8,10 +8,10 @@ from flask import Flask
 from sqlalchemy import text
 
 from catalog import jobqueue
+from catalog.circuit_breaker import CircuitBreaker
 from catalog.database import transaction
 from catalog.orders import bell, service
 from catalog.orders import fakestore as client_of_fakestore
-from catalog.orders.breaker import Breaker
 from catalog.orders.schemas import OrderSubmitSchema
 from tests.jobs.conftest import forget_all_jobs
 from tests.orders.fakestore import FakeStore
@@ -33,7 +33,8 @@ def content(*args: Any, **fields: Any) -> dict[str, Any]:
 @pytest.fixture(autouse=True)
 def quiet(app, monkeypatch) -> Iterator[None]:
     """No jobs and no bell from another test, no answers that another test's FakeStore gave, a closed breaker."""
-    monkeypatch.setattr(client_of_fakestore, "_breaker", Breaker())
+    breaker = CircuitBreaker(client_of_fakestore.FAILURES, client_of_fakestore.BREAK_SECONDS)
+    monkeypatch.setattr(client_of_fakestore, "_breaker", breaker)
     _forget(app)
     yield
     _forget(app)

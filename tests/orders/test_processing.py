@@ -10,7 +10,7 @@ from sqlalchemy import event, text
 from catalog import jobqueue
 from catalog.extensions import db
 from catalog.orders import enrichment, fakestore, processing, service
-from catalog.orders.breaker import FAILURES, PAUSE_SECONDS, Breaker
+from catalog.orders.fakestore import FAILURES
 from tests.factories import make_product
 from tests.orders import fakestore as stores
 from tests.orders.conftest import content, events
@@ -167,21 +167,6 @@ def test_a_dead_fakestore_is_left_alone_after_a_few_failures(processed, store, a
     order = processed(1, *(f"A{number}" for number in range(1, 20)))
     assert order.status == "queued"
     assert len({number for _, number in store.asked}) == FAILURES
-
-
-def test_the_breaker_lets_one_attempt_through_after_each_pause():
-    now = [0.0]
-    breaker = Breaker(lambda: now[0])
-    for _ in range(FAILURES):
-        assert breaker.allows()
-        breaker.failed()
-    assert not breaker.allows()
-    now[0] += PAUSE_SECONDS
-    assert [breaker.allows() for _ in range(3)] == [True, False, False]
-    now[0] += PAUSE_SECONDS
-    assert breaker.allows()
-    breaker.succeeded()
-    assert all(breaker.allows() for _ in range(10))
 
 
 def test_after_a_day_of_failures_the_order_fails_and_a_retry_gives_it_another(processed, store, context):
