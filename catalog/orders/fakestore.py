@@ -4,7 +4,6 @@ An answer is kept for an hour, and that there is none for seconds. Whatever else
 is none, counts as a failure: it may hang, fail and lie.
 """
 
-import functools
 import json
 import random
 import re
@@ -13,15 +12,14 @@ from decimal import Decimal
 from typing import Any
 
 import marshmallow as ma
-import requests
 from flask import current_app
 from marshmallow import validate
 
+from catalog import bounded_http
 from catalog.cache import cached
 from catalog.circuit_breaker import CircuitBreaker
 from catalog.errors import NotFound
 from catalog.fields import Integer, Number, Text
-from catalog.orders import bounded
 
 KEPT_SECONDS = 3_600
 MAX_BYTES = 1_000_000
@@ -81,8 +79,8 @@ def _asked(number: int, seconds: float) -> dict[str, Any] | None:
     end = time.monotonic() + seconds
     for tried in range(1, TRIES + 1):
         try:
-            return _read(number, *bounded.get(_session(), url, max(end - time.monotonic(), 0.01), MAX_BYTES))
-        except (requests.RequestException, Unreachable) as error:
+            return _read(number, *bounded_http.get(url, max(end - time.monotonic(), 0.01), MAX_BYTES))
+        except (bounded_http.RequestFailed, Unreachable) as error:
             pause = PAUSE_SECONDS * 2 ** (tried - 1) * random.uniform(0.5, 1.5)  # noqa: S311  # nosec B311
             if tried == TRIES or time.monotonic() + pause >= end:
                 raise Unreachable(_in_words(error)) from error
@@ -108,11 +106,6 @@ def _read(number: int, status: int, body: bytes) -> dict[str, Any] | None:
 def _in_words(error: Exception) -> str:
     if isinstance(error, Unreachable):
         return str(error)
-    if isinstance(error, requests.Timeout | bounded.TooBig):
+    if isinstance(error, bounded_http.TimedOut | bounded_http.TooLarge):
         return f"FakeStore: {error}"
-    return f"FakeStore cannot be reached ({type(error).__name__})"
-
-
-@functools.cache
-def _session() -> requests.Session:
-    return bounded.session(CONNECTIONS)
+    return f"FakeStore cannot be reached ({error})"

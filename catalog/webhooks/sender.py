@@ -6,9 +6,9 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-import certifi
 import pycurl
 
+from catalog import bounded_http
 from catalog.webhooks.addresses import Policy, Refused, Target, parse
 from catalog.webhooks.bell import Bell
 from catalog.webhooks.names import Names, system_lookup
@@ -37,7 +37,7 @@ class Sender:
         lookup: Callable[[str], tuple[str, ...]] = system_lookup,
     ):
         self._policy = policy
-        self._ca_file = ca_file or certifi.where()
+        self._ca_file = ca_file
         self._idle: list[Transfer] = []
         self._busy: dict[Any, Transfer] = {}
         self._waiting: list[tuple[Post, Target, float]] = []
@@ -149,10 +149,10 @@ class Sender:
     def _begin(self, post: Post, target: Target, addresses: tuple[str, ...], started: float) -> None:
         transfer = self._idle.pop() if self._idle else self._new_transfer()
         transfer.post, transfer.started, transfer.refused = post, started, None
-        transfer.received.clear()
+        transfer.body.clear()
         curl, left = transfer.curl, post.timeout - (time.monotonic() - started)
         curl.setopt(pycurl.URL, post.url)
-        curl.setopt(pycurl.TIMEOUT_MS, max(1, round(left * 1000)))
+        bounded_http.set_time_limit(curl, left)
         curl.setopt(pycurl.HTTPHEADER, _lines(post.headers))
         curl.setopt(pycurl.POSTFIELDS, post.body)
         curl.setopt(pycurl.RESOLVE, [_resolve_entry(target, addresses)] if addresses else [])
@@ -160,18 +160,9 @@ class Sender:
         self._multi.add_handle(curl)
 
     def _new_transfer(self) -> Transfer:
-        """Everything that is the same for every attempt; what libcurl would take from the environment is off."""
-        curl = pycurl.Curl()
+        curl = bounded_http.handle(self._ca_file)
         transfer = Transfer(curl)
-        curl.setopt(pycurl.NOSIGNAL, 1)
-        curl.setopt(pycurl.PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS)
-        curl.setopt(pycurl.FOLLOWLOCATION, 0)
-        curl.setopt(pycurl.PROXY, "")
-        curl.setopt(pycurl.NOPROXY, "*")
-        curl.setopt(pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_1_1)
-        curl.setopt(pycurl.SSLVERSION, pycurl.SSLVERSION_TLSv1_2)
-        curl.setopt(pycurl.CAINFO, self._ca_file)
-        curl.setopt(pycurl.WRITEFUNCTION, transfer.take)
+        curl.setopt(pycurl.WRITEFUNCTION, transfer.body.take)
         curl.setopt(pycurl.OPENSOCKETFUNCTION, lambda _, address: self._open(transfer, address))
         return transfer
 

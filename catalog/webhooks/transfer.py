@@ -7,9 +7,10 @@ from typing import Any
 
 import pycurl
 
+from catalog.bounded_http import Body
+
 BODY_LIMIT = 16 * 1024
 TIMED_OUT = 28
-CUT_BY_US = 23
 
 
 @dataclass(frozen=True)
@@ -42,14 +43,8 @@ class Transfer:
     curl: Any
     post: Post | None = None
     started: float = 0.0
-    received: bytearray = field(default_factory=bytearray)
+    body: Body = field(default_factory=lambda: Body(BODY_LIMIT))
     refused: str | None = None
-
-    def take(self, data: bytes) -> int:
-        """Keep what arrives of the body up to the limit; a short count makes libcurl end the transfer."""
-        room = BODY_LIMIT - len(self.received)
-        self.received += data[:room]
-        return min(len(data), room) if len(data) > room else len(data)
 
 
 def result(transfer: Transfer, code: int, message: str) -> Result:
@@ -57,9 +52,8 @@ def result(transfer: Transfer, code: int, message: str) -> Result:
     post, curl = transfer.post, transfer.curl
     assert post is not None
     status = curl.getinfo(pycurl.RESPONSE_CODE) or None
-    cut = code == CUT_BY_US and len(transfer.received) >= BODY_LIMIT
-    body = transfer.received.decode("utf-8", "replace").replace("\x00", "\ufffd")
-    error = _http_error(status) if code == 0 or cut else _network_error(transfer, code, message)
+    body = transfer.body.received.decode("utf-8", "replace").replace("\x00", "\ufffd")
+    error = _http_error(status) if code == 0 or transfer.body.is_cut else _network_error(transfer, code, message)
     asked = curl.getinfo(pycurl.RETRY_AFTER) if error and status else 0
     return Result(post.key, status, body, milliseconds_since(transfer.started), error, asked or None)
 
