@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import redis
+from rq.defaults import FORMAT_KEY_PREFIX
 from rq.exceptions import DeserializationError, NoSuchJobError
 from rq.job import JOB_ID_PATTERN, Job
 from rq.registry import CanceledJobRegistry, FailedJobRegistry, FinishedJobRegistry, StartedJobRegistry
@@ -12,7 +13,7 @@ from rq.serializers import JSONSerializer
 
 from catalog import jobqueue
 
-PENDING_KEY = "rq:queue:{0}"
+PENDING_KEY = FORMAT_KEY_PREFIX + ":queue:{0}"
 KEYS = {
     "running": StartedJobRegistry.key_template,
     "pending": PENDING_KEY,

@@ -1,18 +1,21 @@
 """The workers, as each reports itself to Redis."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from rq import Worker
 from rq.command import PUBSUB_CHANNEL_TEMPLATE
+from rq.executions import WORKER_EXECUTIONS_KEY_TEMPLATE, Execution
 from rq.utils import utcparse
 from rq.worker_registration import REDIS_WORKER_KEYS
 
 from catalog import jobqueue
 
 FIELDS = (
-    *("queues", "state", "current_job", "last_heartbeat", "birth", "hostname", "pid"),
+    *("queues", "state", "last_heartbeat", "birth", "hostname", "pid"),
     *("successful_job_count", "failed_job_count", "death"),
+    "current_job",  # written by RQ 2 alone, whose workers may run beside those of RQ 3 during a deployment
 )
 
 
@@ -42,12 +45,32 @@ def present() -> list[Shown]:
     for name in names:
         pipeline.hmget(prefix + name, FIELDS)
         pipeline.pubsub_numsub(PUBSUB_CHANNEL_TEMPLATE % name)
+        pipeline.smembers(WORKER_EXECUTIONS_KEY_TEMPLATE.format(name))
     answers = pipeline.execute()
+    jobs = _running_jobs(answers[2::3])
     shown = [
-        _shown(name, values, bool(listeners[0][1]))
-        for name, values, listeners in zip(names, answers[::2], answers[1::2], strict=True)
+        _shown(name, values, bool(listeners[0][1]), job)
+        for name, values, listeners, job in zip(names, answers[::3], answers[1::3], jobs, strict=True)
     ]
     return [worker for worker in shown if worker is not None]
+
+
+def _running_jobs(executions: Sequence[set[bytes]]) -> list[str | None]:
+    """Return the job that each worker is at, as Worker.get_current_executions() does, but for all of them at once.
+
+    A worker that was killed leaves an entry behind whose execution has expired.
+    """
+    connection = jobqueue.connection()
+    found = [
+        [Execution.from_composite_key(member.decode(), connection) for member in sorted(members)]
+        for members in executions
+    ]
+    pipeline = connection.pipeline(transaction=False)
+    for execution in (each for worker in found for each in worker):
+        pipeline.exists(execution.key)
+    alive = iter(pipeline.execute())
+    running = [[each.job_id for each in worker if next(alive)] for worker in found]
+    return [jobs[0] if jobs else None for jobs in running]
 
 
 def listens(name: str) -> bool:
@@ -56,7 +79,7 @@ def listens(name: str) -> bool:
     return bool(answer[0][1])  # type: ignore[index]
 
 
-def _shown(name: str, values: list[bytes | None], alive: bool) -> Shown | None:
+def _shown(name: str, values: list[bytes | None], alive: bool, job: str | None) -> Shown | None:
     told = {field: value.decode() for field, value in zip(FIELDS, values, strict=True) if value}
     if "birth" not in told or "death" in told:
         return None
@@ -65,7 +88,7 @@ def _shown(name: str, values: list[bytes | None], alive: bool) -> Shown | None:
         queue=told.get("queues", ""),
         state=told.get("state", "starting"),
         alive=alive,
-        current_job=told.get("current_job"),
+        current_job=job or told.get("current_job"),
         last_heartbeat=_time(told.get("last_heartbeat")),
         started_at=_time(told.get("birth")),
         host=told.get("hostname"),
