@@ -5,6 +5,7 @@ from marshmallow import fields, validate
 
 from catalog import examples
 from catalog.fields import Moment, Text
+from catalog.pagination import CursorPageSchema
 
 _ID = {"example": examples.ID}
 
@@ -36,13 +37,10 @@ class AuditEntrySchema(HistoryEntrySchema):
     address = fields.String(required=True, allow_none=True, metadata={"example": "192.0.2.7"})
 
 
-class HistoryPageSchema(ma.Schema):
+class HistoryPageSchema(CursorPageSchema):
     """One page of entries."""
 
     items = fields.List(fields.Nested(HistoryEntrySchema), required=True)
-    limit = fields.Integer(required=True)
-    has_more = fields.Boolean(required=True)
-    next_cursor = fields.UUID(required=True, allow_none=True)
 
 
 class AuditPageSchema(HistoryPageSchema):

@@ -12,6 +12,7 @@ from catalog.access import SCOPES
 from catalog.auth.models import NAME_MAX, NETWORKS_MAX
 from catalog.auth.service import PREVIOUS_VALID_HOURS
 from catalog.fields import NOT_BLANK, Integer, Moment, Text
+from catalog.pagination import OffsetPageSchema
 
 ID = "3fT9aQ0cLmZx"
 
@@ -86,14 +87,10 @@ class NewKeySchema(KeySchema):
     key = fields.String(required=True, metadata={"example": f"cat_live_{ID}_{'x' * 32}0a1b2c3d"})
 
 
-class KeyPageSchema(ma.Schema):
+class KeyPageSchema(OffsetPageSchema):
     """One page of a list."""
 
     items = fields.List(fields.Nested(KeySchema), required=True)
-    total = fields.Integer(required=True)
-    limit = fields.Integer(required=True)
-    offset = fields.Integer(required=True)
-    has_more = fields.Boolean(required=True)
 
 
 class KeyQuerySchema(ma.Schema):

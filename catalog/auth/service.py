@@ -14,6 +14,7 @@ from catalog.auth.tokens import Token
 from catalog.database import transaction
 from catalog.errors import Conflict, NotFound
 from catalog.extensions import db
+from catalog.pagination import offset_page
 
 PREVIOUS_VALID_HOURS = 24
 
@@ -30,7 +31,7 @@ def page(query: dict[str, Any]) -> dict[str, Any]:
     limit, offset = query["limit"], query["offset"]
     order = (ApiKey.created_at.desc(), ApiKey.id)
     items = db.session.scalars(filtered.order_by(*order).limit(limit).offset(offset)).all()
-    return {"items": items, "total": total, "limit": limit, "offset": offset, "has_more": offset + len(items) < total}
+    return offset_page(items, total, limit, offset)
 
 
 def get(key_id: str) -> ApiKey:

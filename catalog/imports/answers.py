@@ -7,6 +7,7 @@ import marshmallow as ma
 from marshmallow import fields, validate
 
 from catalog.imports.report import RAW_STATES, STATES
+from catalog.pagination import OffsetPageSchema
 
 _MESSAGE = {"type": "string", "example": "Import of products.csv submitted"}
 _ATTEMPTS = {"description": "Attempts since it last got further", "example": 1}
@@ -181,11 +182,7 @@ class HistoryQuerySchema(ma.Schema):
     offset = fields.Integer(load_default=0, validate=validate.Range(0, 1_000_000))
 
 
-class HistorySchema(ma.Schema):
+class HistorySchema(OffsetPageSchema):
     """A page of imports, the latest first."""
 
     items = fields.List(fields.Nested(ImportSchema), required=True)
-    total = fields.Integer(required=True)
-    limit = fields.Integer(required=True)
-    offset = fields.Integer(required=True)
-    has_more = fields.Boolean(required=True)

@@ -33,6 +33,7 @@ from catalog.imports import (
 from catalog.imports.models import Import, RejectedRow
 from catalog.imports.reader import Header
 from catalog.imports.upload import Upload
+from catalog.pagination import offset_page
 
 ERROR_DETAILS = 100
 
@@ -93,13 +94,7 @@ def history(session: Session, limit: int, offset: int) -> dict[str, Any]:
     statement = select(Import).order_by(Import.created_at.desc(), Import.id.desc()).limit(limit).offset(offset)
     items = session.scalars(statement).all()
     total = session.scalar(select(func.count()).select_from(Import)) or 0
-    return {
-        "items": items,
-        "total": total,
-        "limit": limit,
-        "offset": offset,
-        "has_more": offset + len(items) < total,
-    }
+    return offset_page(items, total, limit, offset)
 
 
 def status(import_id: uuid.UUID) -> report.Progress:

@@ -10,6 +10,7 @@ from catalog.examples import ID
 from catalog.fields import Boolean, Integer, utc
 from catalog.jobqueue import QUEUES
 from catalog.jobs.records import KEYS
+from catalog.pagination import OffsetPageSchema
 
 LONGEST_TEST_SECONDS = 60
 
@@ -60,14 +61,10 @@ class JobWithResultSchema(JobSchema):
     result = fields.Raw(required=True, allow_none=True)
 
 
-class JobPageSchema(ma.Schema):
+class JobPageSchema(OffsetPageSchema):
     """One page of jobs."""
 
     items = fields.List(fields.Nested(JobSchema), required=True)
-    total = fields.Integer(required=True)
-    limit = fields.Integer(required=True)
-    offset = fields.Integer(required=True)
-    has_more = fields.Boolean(required=True)
 
 
 class JobQuerySchema(ma.Schema):

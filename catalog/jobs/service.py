@@ -21,6 +21,7 @@ from catalog import jobqueue
 from catalog.audit import service as audit
 from catalog.errors import Conflict, NotFound, Unavailable
 from catalog.jobs import queues, records, rows, trial, views, workers
+from catalog.pagination import offset_page
 
 log = logging.getLogger(__name__)
 
@@ -61,13 +62,7 @@ def page(queue: str | None, state: str | None, limit: int, offset: int) -> dict[
     """
     with _redis_answers():
         found, total = records.page(records.places(queue, state), limit, offset)
-    return {
-        "items": views.many(found),
-        "total": total,
-        "limit": limit,
-        "offset": offset,
-        "has_more": offset + limit < total,
-    }
+    return offset_page(views.many(found), total, limit, offset)
 
 
 def get(job_id: str) -> views.Shown:

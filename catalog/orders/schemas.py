@@ -12,6 +12,7 @@ from catalog.fields import NOT_BLANK, Integer, Moment, Number, Sku, Text
 from catalog.orders import content
 from catalog.orders.certain import AHEAD, MAX_ID, MAX_ITEMS, MAX_QUANTITY, PRICE_BELOW, certain
 from catalog.orders.models import STATUSES
+from catalog.pagination import OffsetPageSchema
 
 EXAMPLE = {
     "id": 123,
@@ -138,14 +139,10 @@ class OrderSchema(ma.Schema):
     next_attempt_at = Moment(required=True, allow_none=True)
 
 
-class OrderPageSchema(ma.Schema):
+class OrderPageSchema(OffsetPageSchema):
     """One page of a list."""
 
     items = fields.List(fields.Nested(OrderSchema), required=True)
-    total = fields.Integer(required=True)
-    limit = fields.Integer(required=True)
-    offset = fields.Integer(required=True)
-    has_more = fields.Boolean(required=True)
     next_cursor = fields.String(required=True, allow_none=True)
 
 

@@ -9,6 +9,7 @@ import marshmallow as ma
 from marshmallow import fields, validate
 
 from catalog.fields import NOT_BLANK, Boolean, Integer, Moment, Number, Sku, Text, utc
+from catalog.pagination import OffsetPageSchema
 from catalog.products.models import MAX_INTEGER, PRICE_BELOW
 
 IMAGE = re.compile(r"https?://[^\s/?#.][^\s]*", re.ASCII | re.IGNORECASE)
@@ -200,14 +201,10 @@ class ProductWriteSchema(ma.Schema):
     finished_at = Moment(required=True, allow_none=True)
 
 
-class ProductWritePageSchema(ma.Schema):
+class ProductWritePageSchema(OffsetPageSchema):
     """One page of queued writes."""
 
     items = fields.List(fields.Nested(ProductWriteSchema), required=True)
-    total = fields.Integer(required=True)
-    limit = fields.Integer(required=True)
-    offset = fields.Integer(required=True)
-    has_more = fields.Boolean(required=True)
 
 
 class ProductWriteQuerySchema(ma.Schema):

@@ -14,6 +14,7 @@ from catalog.audit import service as audit
 from catalog.database import after_commit, transaction
 from catalog.errors import CatalogError, Conflict, NotFound
 from catalog.extensions import db
+from catalog.pagination import offset_page
 from catalog.products.models import ProductWrite
 from catalog.webhooks import service as webhooks
 
@@ -46,7 +47,7 @@ def page(state: str | None, limit: int, offset: int) -> dict[str, Any]:
         wanted.order_by(ProductWrite.number.desc()).limit(limit).offset(offset),
         execution_options={"populate_existing": True},
     ).all()
-    return {"items": items, "total": total, "limit": limit, "offset": offset, "has_more": offset + limit < total}
+    return offset_page(items, total, limit, offset)
 
 
 def statuses(write_ids: Collection[uuid.UUID]) -> dict[uuid.UUID, ProductWrite]:

@@ -4,6 +4,7 @@ import marshmallow as ma
 from marshmallow import fields, validate
 
 from catalog.fields import Moment, Text
+from catalog.pagination import OffsetPageSchema
 
 
 class SessionSchema(ma.Schema):
@@ -21,14 +22,10 @@ class SessionSchema(ma.Schema):
     ends_at = Moment(required=True, metadata={"description": "At the latest"})
 
 
-class SessionPageSchema(ma.Schema):
+class SessionPageSchema(OffsetPageSchema):
     """One page of a list."""
 
     items = fields.List(fields.Nested(SessionSchema), required=True)
-    total = fields.Integer(required=True)
-    limit = fields.Integer(required=True)
-    offset = fields.Integer(required=True)
-    has_more = fields.Boolean(required=True)
 
 
 class SessionQuerySchema(ma.Schema):

@@ -21,6 +21,7 @@ from catalog.database import execute_alone, transaction
 from catalog.errors import Forbidden, NotFound, Unauthorized
 from catalog.extensions import db
 from catalog.gate import unauthorized
+from catalog.pagination import offset_page
 from catalog.sessions.models import AGENT_MAX, BrowserSession
 from catalog.sessions.tokens import MAX_LENGTH, Tokens
 from catalog.users import service as users
@@ -156,7 +157,7 @@ def page(query: dict[str, Any], caller_id: str | None = None) -> dict[str, Any]:
     limit, offset = query["limit"], query["offset"]
     order = (BrowserSession.last_seen_at.desc(), BrowserSession.id)
     items = db.session.scalars(wanted.order_by(*order).limit(limit).offset(offset)).all()
-    return {"items": items, "total": total, "limit": limit, "offset": offset, "has_more": offset + len(items) < total}
+    return offset_page(items, total, limit, offset)
 
 
 def own() -> dict[str, Any]:

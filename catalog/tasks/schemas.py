@@ -6,6 +6,7 @@ import marshmallow as ma
 from marshmallow import fields, validate
 
 from catalog.fields import NOT_BLANK, Moment, Text
+from catalog.pagination import OffsetPageSchema
 from catalog.tasks.models import DESCRIPTION_MAX, STATUSES
 
 _TITLE = [validate.Length(1, 255), validate.Regexp(r".*\S", re.DOTALL, error="Must not be blank.")]
@@ -57,14 +58,10 @@ class TaskSchema(TaskChangeSchema):
     updated_at = Moment(required=True)
 
 
-class TaskPageSchema(ma.Schema):
+class TaskPageSchema(OffsetPageSchema):
     """One page of a list."""
 
     items = fields.List(fields.Nested(TaskSchema), required=True)
-    total = fields.Integer(required=True)
-    limit = fields.Integer(required=True)
-    offset = fields.Integer(required=True)
-    has_more = fields.Boolean(required=True)
     next_cursor = fields.UUID(required=True, allow_none=True)
 
 

@@ -8,6 +8,7 @@ from marshmallow import fields, validate
 
 from catalog.access import SCOPES
 from catalog.fields import NOT_BLANK, Boolean, Moment, Text
+from catalog.pagination import OffsetPageSchema
 from catalog.users import passwords
 from catalog.users.models import NAME_MAX
 
@@ -68,14 +69,10 @@ class UserSchema(ma.Schema):
     created_at = Moment(required=True)
 
 
-class UserPageSchema(ma.Schema):
+class UserPageSchema(OffsetPageSchema):
     """One page of a list."""
 
     items = fields.List(fields.Nested(UserSchema), required=True)
-    total = fields.Integer(required=True)
-    limit = fields.Integer(required=True)
-    offset = fields.Integer(required=True)
-    has_more = fields.Boolean(required=True)
 
 
 class UserQuerySchema(ma.Schema):

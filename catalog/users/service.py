@@ -13,6 +13,7 @@ from catalog.audit import service as audit
 from catalog.database import execute_alone, transaction
 from catalog.errors import Conflict, Forbidden, NotFound, Unauthorized, ValidationFailed, field_error
 from catalog.extensions import db
+from catalog.pagination import offset_page
 from catalog.users import passwords
 from catalog.users.models import User
 
@@ -28,7 +29,7 @@ def page(query: dict[str, Any]) -> dict[str, Any]:
     limit, offset = query["limit"], query["offset"]
     total = db.session.scalar(select(func.count(User.id))) or 0
     items = db.session.scalars(select(User).order_by(func.lower(User.name)).limit(limit).offset(offset)).all()
-    return {"items": items, "total": total, "limit": limit, "offset": offset, "has_more": offset + len(items) < total}
+    return offset_page(items, total, limit, offset)
 
 
 def get(user_id: uuid.UUID) -> User:

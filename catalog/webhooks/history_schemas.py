@@ -8,6 +8,7 @@ from marshmallow import fields, validate
 
 from catalog.examples import ID
 from catalog.fields import Moment, utc
+from catalog.pagination import CursorPageSchema
 from catalog.webhooks.events import EVENTS
 from catalog.webhooks.models import DELIVERED, FAILED, PENDING
 from catalog.webhooks.schemas import URL_SHOWN, known_event, moment
@@ -50,13 +51,10 @@ class LogSchema(ma.Schema):
     created_at = moment("created_at")
 
 
-class LogPageSchema(ma.Schema):
+class LogPageSchema(CursorPageSchema):
     """One page of a log."""
 
     items = fields.List(fields.Nested(LogSchema), required=True)
-    limit = fields.Integer(required=True)
-    has_more = fields.Boolean(required=True)
-    next_cursor = fields.UUID(required=True, allow_none=True)
 
 
 class DeliveryQuerySchema(ma.Schema):
@@ -87,13 +85,10 @@ class DeliverySchema(ma.Schema):
     finished_at = moment("finished_at")
 
 
-class DeliveryPageSchema(ma.Schema):
+class DeliveryPageSchema(CursorPageSchema):
     """One page of deliveries."""
 
     items = fields.List(fields.Nested(DeliverySchema), required=True)
-    limit = fields.Integer(required=True)
-    has_more = fields.Boolean(required=True)
-    next_cursor = fields.UUID(required=True, allow_none=True)
 
 
 class ReplaySchema(ma.Schema):

@@ -7,6 +7,7 @@ import marshmallow as ma
 from marshmallow import fields, validate
 
 from catalog.fields import Boolean, Integer, Text, utc
+from catalog.pagination import OffsetPageSchema
 from catalog.redaction import MASK
 from catalog.webhooks import signing
 from catalog.webhooks.events import EVENTS, SUBSCRIPTIONS
@@ -140,14 +141,10 @@ class PageQuerySchema(ma.Schema):
     offset = fields.Integer(load_default=0, validate=validate.Range(0, 1_000_000))
 
 
-class WebhookPageSchema(ma.Schema):
+class WebhookPageSchema(OffsetPageSchema):
     """One page of webhooks."""
 
     items = fields.List(fields.Nested(WebhookSchema), required=True)
-    total = fields.Integer(required=True)
-    limit = fields.Integer(required=True)
-    offset = fields.Integer(required=True)
-    has_more = fields.Boolean(required=True)
 
 
 class TestSchema(ma.Schema):

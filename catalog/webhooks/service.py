@@ -13,6 +13,7 @@ from catalog.audit import service as audit
 from catalog.database import after_commit, transaction
 from catalog.errors import NotFound, ValidationFailed, field_error
 from catalog.extensions import db
+from catalog.pagination import offset_page
 from catalog.redaction import MASK
 from catalog.reencryption import Tally
 from catalog.webhooks import activity, leases, outbox, receivers, reencryption, secret_headers, signing
@@ -73,8 +74,7 @@ def page(session: Session, limit: int, offset: int) -> dict[str, Any]:
     """Return one page of the webhooks, the oldest first, as {"items", "total", "limit", "offset", "has_more"}."""
     total = session.scalar(select(func.count()).select_from(Webhook)) or 0
     items = session.scalars(select(Webhook).order_by(Webhook.id).limit(limit).offset(offset)).all()
-    has_more = offset + len(items) < total
-    return {"items": items, "total": total, "limit": limit, "offset": offset, "has_more": has_more}
+    return offset_page(items, total, limit, offset)
 
 
 def get(webhook_id: uuid.UUID) -> Webhook:
