@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Executable, Row, event
+from sqlalchemy import Connection, CursorResult, Engine, Executable, Row, event
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.orm import Session
 
@@ -52,6 +52,22 @@ def transaction() -> Iterator[Session]:
     finally:
         session.info.pop(_STATE, None)
     _run_callbacks(state)
+
+
+def delete_in_batches(statement: Executable, parameters: dict[str, Any], batch: int, most_batches: int) -> int:
+    """Repeat a DELETE of at most `batch` rows until it finds fewer, each in a transaction of its own; return how many.
+
+    It locks few rows for a moment, and ends after `most_batches`, so that other sweeps are not held up.
+    """
+    deleted = 0
+    for _ in range(most_batches):
+        with transaction() as session:
+            result = session.execute(statement, parameters)
+            assert isinstance(result, CursorResult)
+            deleted += result.rowcount
+            if result.rowcount < batch:
+                break
+    return deleted
 
 
 def execute_alone(statement: Executable, parameters: dict[str, Any] | None = None) -> Row[Any] | None:

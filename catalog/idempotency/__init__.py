@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from flask import Response, current_app, request
-from sqlalchemy import CursorResult, text
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from catalog import encryption
 from catalog.access import caller
-from catalog.database import transaction
+from catalog.database import delete_in_batches, transaction
 from catalog.errors import CatalogError, ValidationFailed, field_error
 from catalog.idempotency.models import IdempotencyRecord
 from catalog.reencryption import Tally, each_row
@@ -169,15 +169,7 @@ _PRUNE = text(f"""
 
 def prune() -> int:
     """Delete the records that have expired, in batches; return how many."""
-    pruned = 0
-    for _ in range(MOST_BATCHES):
-        with transaction() as session:
-            result = session.execute(_PRUNE)
-            assert isinstance(result, CursorResult)
-            pruned += result.rowcount
-            if result.rowcount < BATCH:
-                break
-    return pruned
+    return delete_in_batches(_PRUNE, {}, BATCH, MOST_BATCHES)
 
 
 def reencrypt() -> Tally:

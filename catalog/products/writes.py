@@ -7,11 +7,11 @@ from datetime import timedelta
 from typing import Any
 
 from flask import current_app
-from sqlalchemy import CursorResult, func, select, text, update
+from sqlalchemy import func, select, text, update
 
 from catalog import jobqueue
 from catalog.audit import service as audit
-from catalog.database import after_commit, transaction
+from catalog.database import after_commit, delete_in_batches, transaction
 from catalog.errors import CatalogError, Conflict, NotFound
 from catalog.extensions import db
 from catalog.pagination import offset_page
@@ -124,12 +124,4 @@ _PRUNE = text(f"""
 
 def prune() -> int:
     """Delete writes that ended more than RETENTION_DAYS ago, in batches; return how many."""
-    pruned = 0
-    for _ in range(MOST_BATCHES):
-        with transaction() as session:
-            result = session.execute(_PRUNE, {"days": current_app.config["RETENTION_DAYS"]})
-            assert isinstance(result, CursorResult)
-            pruned += result.rowcount
-            if result.rowcount < BATCH:
-                break
-    return pruned
+    return delete_in_batches(_PRUNE, {"days": current_app.config["RETENTION_DAYS"]}, BATCH, MOST_BATCHES)

@@ -3,10 +3,10 @@
 import logging
 
 from flask import current_app
-from sqlalchemy import CursorResult, text
+from sqlalchemy import text
 
 from catalog import jobqueue
-from catalog.database import transaction
+from catalog.database import delete_in_batches, transaction
 from catalog.webhooks import outbox
 
 log = logging.getLogger(__name__)
@@ -61,12 +61,4 @@ def _prune(table: str, days: int, condition: str) -> int:
             ORDER BY id LIMIT {BATCH}
         )
     """)
-    pruned = 0
-    for _ in range(MOST_BATCHES):
-        with transaction() as session:
-            result = session.execute(statement, {"days": days})
-            assert isinstance(result, CursorResult)
-            pruned += result.rowcount
-            if result.rowcount < BATCH:
-                break
-    return pruned
+    return delete_in_batches(statement, {"days": days}, BATCH, MOST_BATCHES)
