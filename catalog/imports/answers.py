@@ -1,23 +1,14 @@
 """What the API answers about imports."""
 
-from datetime import UTC, datetime
-from typing import Any
-
 import marshmallow as ma
 from marshmallow import fields, validate
 
+from catalog.fields import Moment
 from catalog.imports.report import RAW_STATES, STATES
 from catalog.pagination import OffsetPageSchema
 
 _MESSAGE = {"type": "string", "example": "Import of products.csv submitted"}
 _ATTEMPTS = {"description": "Attempts since it last got further", "example": 1}
-
-
-class Time(fields.AwareDateTime):
-    """A time as ISO 8601 in UTC with `Z`."""
-
-    def _serialize(self, value: datetime | None, *args: Any, **kwargs: Any) -> str | None:
-        return value.astimezone(UTC).isoformat().replace("+00:00", "Z") if value else None
 
 
 class ImportSubmittedSchema(ma.Schema):
@@ -166,13 +157,13 @@ class ImportSchema(ma.Schema):
     rejected = fields.Integer(required=True, metadata={"example": 1})
     superseded_details = fields.List(fields.Nested(SupersededSchema), required=True)
     dry_run = fields.Nested(DryRunSchema, required=True, allow_none=True)
-    committed_at = Time(required=True, allow_none=True)
+    committed_at = Moment(required=True, allow_none=True)
     changed_meanwhile = fields.Nested(ChangedMeanwhileSchema, required=True, allow_none=True)
     cancel_requested = fields.Boolean(required=True)
     attempts = fields.Integer(required=True, metadata=_ATTEMPTS)
-    created_at = Time(required=True)
-    started_at = Time(required=True, allow_none=True)
-    finished_at = Time(required=True, allow_none=True)
+    created_at = Moment(required=True)
+    started_at = Moment(required=True, allow_none=True)
+    finished_at = Moment(required=True, allow_none=True)
 
 
 class HistoryQuerySchema(ma.Schema):

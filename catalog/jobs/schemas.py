@@ -1,25 +1,15 @@
 """What the API takes and gives for jobs."""
 
-from datetime import datetime
-from typing import Any
-
 import marshmallow as ma
 from marshmallow import fields, validate
 
 from catalog.examples import ID
-from catalog.fields import Boolean, Integer, utc
+from catalog.fields import Boolean, Integer, Moment
 from catalog.jobqueue import QUEUES
 from catalog.jobs.records import KEYS
 from catalog.pagination import OffsetPageSchema
 
 LONGEST_TEST_SECONDS = 60
-
-
-class Time(fields.AwareDateTime):
-    """A time as ISO 8601 in UTC with `Z`."""
-
-    def _serialize(self, value: datetime | None, *args: Any, **kwargs: Any) -> str | None:
-        return utc(value) if value else None
 
 
 class JobSchema(ma.Schema):
@@ -50,9 +40,9 @@ class JobSchema(ma.Schema):
     message = fields.String(required=True, allow_none=True)
     error = fields.String(required=True, allow_none=True)
     worker = fields.String(required=True, allow_none=True, metadata={"description": "Who runs it"})
-    enqueued_at = Time(required=True, allow_none=True)
-    started_at = Time(required=True, allow_none=True)
-    ended_at = Time(required=True, allow_none=True)
+    enqueued_at = Moment(required=True, allow_none=True)
+    started_at = Moment(required=True, allow_none=True)
+    ended_at = Moment(required=True, allow_none=True)
 
 
 class JobWithResultSchema(JobSchema):
@@ -88,8 +78,8 @@ class WorkerSchema(ma.Schema):
     state = fields.String(required=True, metadata={"example": "idle"})
     alive = fields.Boolean(required=True, metadata={"description": "Whether its process listens for commands"})
     current_job = fields.String(required=True, allow_none=True)
-    last_heartbeat = Time(required=True, allow_none=True)
-    started_at = Time(required=True, allow_none=True)
+    last_heartbeat = Moment(required=True, allow_none=True)
+    started_at = Moment(required=True, allow_none=True)
     host = fields.String(required=True, allow_none=True)
     pid = fields.Integer(required=True, allow_none=True)
     jobs_done = fields.Integer(required=True, metadata={"example": 12})

@@ -11,7 +11,7 @@ from catalog.fields import Moment, utc
 from catalog.pagination import CursorPageSchema
 from catalog.webhooks.events import EVENTS
 from catalog.webhooks.models import DELIVERED, FAILED, PENDING
-from catalog.webhooks.schemas import URL_SHOWN, known_event, moment
+from catalog.webhooks.schemas import URL_SHOWN, known_event
 
 
 class _Aware(Moment):
@@ -48,7 +48,7 @@ class LogSchema(ma.Schema):
     response_body = fields.String(required=True, allow_none=True)
     response_time_ms = fields.Integer(required=True, metadata={"example": 35})
     error = fields.String(required=True, allow_none=True)
-    created_at = moment("created_at")
+    created_at = Moment(dump_only=True, allow_none=True)
 
 
 class LogPageSchema(CursorPageSchema):
@@ -77,12 +77,12 @@ class DeliverySchema(ma.Schema):
     event = fields.String(required=True, allow_none=True, metadata={"example": "product.deleted"})
     status = fields.String(required=True, metadata={"example": DELIVERED})
     attempts = fields.Integer(required=True, metadata={"example": 1})
-    queued_at = moment("queued_at")
+    queued_at = Moment(dump_only=True, allow_none=True)
     next_attempt_at = fields.Function(
         lambda row: utc(row.due_at) if row.due_at and row.status == PENDING else None,
         metadata={"type": ["string", "null"], "format": "date-time"},
     )
-    finished_at = moment("finished_at")
+    finished_at = Moment(dump_only=True, allow_none=True)
 
 
 class DeliveryPageSchema(CursorPageSchema):

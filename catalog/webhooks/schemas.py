@@ -6,7 +6,7 @@ from typing import Any
 import marshmallow as ma
 from marshmallow import fields, validate
 
-from catalog.fields import Boolean, Integer, Text, utc
+from catalog.fields import Boolean, Integer, Moment, Text
 from catalog.pagination import OffsetPageSchema
 from catalog.redaction import MASK
 from catalog.webhooks import signing
@@ -20,16 +20,6 @@ _VALUE_SHOWN = {"pattern": f"^{_HEADER_VALUE.pattern}$"}
 _RESERVED = {"connection", "content-length", "content-type", "expect", "host", "keep-alive", "te", "trailer"}
 _RESERVED |= {"transfer-encoding", "upgrade", "user-agent"}
 _RESERVED_BEGINNINGS = ("x-webhook-", "webhook-", "proxy-")
-
-
-def moment(name: str) -> fields.Function:
-    """Return the field that shows a time of a row, or null."""
-
-    def written(row: Any) -> str | None:
-        value = getattr(row, name)
-        return None if value is None else utc(value)
-
-    return fields.Function(written, metadata={"type": ["string", "null"], "format": "date-time"})
 
 
 def known_event(names: tuple[str, ...]) -> validate.OneOf:
@@ -128,10 +118,10 @@ class WebhookSchema(WebhookFields):
     last_error = fields.String(required=True, allow_none=True)
     success_count = fields.Integer(required=True, metadata={"example": 41})
     failure_count = fields.Integer(required=True, metadata={"example": 1})
-    last_triggered_at = moment("last_triggered_at")
-    failing_since = moment("failing_since")
-    created_at = moment("created_at")
-    updated_at = moment("updated_at")
+    last_triggered_at = Moment(dump_only=True, allow_none=True)
+    failing_since = Moment(dump_only=True, allow_none=True)
+    created_at = Moment(dump_only=True, allow_none=True)
+    updated_at = Moment(dump_only=True, allow_none=True)
 
 
 class PageQuerySchema(ma.Schema):
@@ -179,7 +169,4 @@ class RotatedSchema(ma.Schema):
 
     webhook = fields.Nested(WebhookSchema, required=True)
     secret = fields.String(required=True, allow_none=True)
-    previous_valid_until = fields.Function(
-        lambda found: utc(found["previous_valid_until"]) if found["previous_valid_until"] else None,
-        metadata={"type": ["string", "null"], "format": "date-time"},
-    )
+    previous_valid_until = Moment(dump_only=True, allow_none=True)
