@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import cast
 
 import psutil
 import requests
@@ -15,6 +16,8 @@ import requests
 from catalog.config import ROOT
 from catalog.stack import Embedded
 from catalog.stack.server import Server
+from tests.faults import clusters
+from tests.faults.forked import Forked
 from tests.processes import free_port, wait_for
 
 
@@ -32,13 +35,25 @@ class Process(Server):
     def environment(self) -> dict[str, str]:
         return self._environment
 
+    def _spawn(self, log: int) -> "subprocess.Popen[bytes]":
+        """Fork it from a process that has imported it; gunicorn, and code of another folder, start from nothing."""
+        module = self._arguments[1:]
+        if module[0] == "gunicorn" or self.folder != ROOT:
+            return super()._spawn(log)
+        return cast("subprocess.Popen[bytes]", Forked(module, self._environment, self.log, self.log))
+
     def kill(self) -> None:
         """Kill it with all its children, as when the machine takes it."""
-        family = [psutil.Process(self.pid), *psutil.Process(self.pid).children(recursive=True)] if self.pid else []
-        for member in family:
+        for member in self._family():
             with contextlib.suppress(psutil.NoSuchProcess):
                 member.kill()
         self.wait_ended(5)
+
+    def _family(self) -> list[psutil.Process]:
+        with contextlib.suppress(psutil.NoSuchProcess):  # it may end by itself meanwhile
+            if pid := self.pid:
+                return [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
+        return []
 
 
 class Service:
@@ -69,10 +84,9 @@ class Service:
         self.processes = [self.web, self.sender, self.worker, self.clock]
 
     def start(self) -> None:
-        """Start the servers, migrate, and start the processes."""
+        """Start the servers, with a migrated database, and the processes."""
+        clusters.migrate(self.servers)
         self.servers.start()
-        command = [sys.executable, "-m", "catalog.cli", "prepare"]
-        subprocess.run(command, cwd=ROOT, env=self.environment, check=True, capture_output=True)
         self.mend()
 
     def supervise(self) -> None:

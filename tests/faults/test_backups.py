@@ -1,8 +1,7 @@
 """A backup is put into an empty PostgreSQL beside an empty Redis, and everything goes on from there."""
 
-import subprocess
-import sys
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import pytest
 import requests
@@ -10,7 +9,7 @@ from cryptography.fernet import Fernet
 from sqlalchemy import create_engine, text
 from standardwebhooks import Webhook as Official
 
-from catalog.config import ROOT
+from tests.faults import forked
 from tests.faults.load import Load
 from tests.faults.service import Process, Service
 from tests.processes import wait_for
@@ -33,11 +32,10 @@ class Drilled(Service):
         self.waiting = [self.worker, self.clock, Process("imports", folder, self.environment, *imports)]
         self.processes = [self.web, self.sender]
 
-    def verb(self, *arguments: object) -> subprocess.CompletedProcess[str]:
+    def verb(self, *arguments: object) -> CompletedProcess[str]:
         """Run a verb in a folder of its own: in the service's it would take the servers for left behind."""
         environment = {**self.environment, "DATA_DIR": str(self.folder / "verbs")}
-        command = [sys.executable, "-m", "catalog.cli", *map(str, arguments)]
-        return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+        return forked.run(["catalog.cli", *map(str, arguments)], environment)
 
     def rows(self, statement: str) -> list:
         engine = create_engine(self.servers.database_url)
@@ -57,14 +55,13 @@ class Drilled(Service):
 
 @pytest.fixture
 def make(tmp_path_factory):
-    """Return services with PostgreSQL and Redis of their own, stopped."""
+    """Return services with PostgreSQL and Redis of their own, all of it stopped."""
     made = []
 
     def fresh() -> Drilled:
         folder = tmp_path_factory.mktemp("drill")
         folder.chmod(0o711)
         made.append(Drilled(folder))
-        made[-1].servers.start()
         return made[-1]
 
     yield fresh
@@ -87,6 +84,7 @@ def test_a_backup_taken_under_load_brings_everything_back_on_other_servers(make,
         assert (done.returncode, load.unanswered) == (0, 0), done.stderr
         service.stop()
         later = make()
+        later.servers.start()
         done = later.verb("restore", file)
         assert done.returncode == 0, done.stderr
         assert "1 of 1 stored secrets can be read" in done.stdout
@@ -153,6 +151,7 @@ def test_a_restore_replaces_nothing_unasked_and_puts_back_what_was_there_when_it
 def test_after_a_restore_that_was_killed_nothing_starts_until_it_is_run_again(make, tmp_path):
     file = tmp_path / "catalog.backup"
     service = make()
+    service.servers.start()
     assert service.verb("prepare").returncode == 0
     service.rows("INSERT INTO products (sku, name) VALUES ('LAMP', 'Old') RETURNING id")
     assert service.verb("backup", file).returncode == 0
@@ -175,6 +174,7 @@ def test_a_restore_without_the_keys_names_the_secrets_that_cannot_be_read(make, 
     service.post("/api/v1/webhooks", json=hook)
     assert service.verb("backup", file).returncode == 0
     later = make()
+    later.servers.start()
     later.environment["ENCRYPTION_KEYS"] = Fernet.generate_key().decode()
     done = later.verb("restore", file)
     assert done.returncode == 1
