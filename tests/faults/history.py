@@ -5,40 +5,43 @@ import json
 import os
 import random
 import signal
-import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import redis
 import requests
-from flask_migrate import upgrade
 
 from catalog.app import create_app
 from catalog.cache import HIT
-from catalog.config import ROOT
 from catalog.extensions import db
 from catalog.products import reads, service
 from catalog.stack import Embedded
+from tests.faults import clusters
 from tests.faults.board import KEYS, Board
 from tests.faults.players import WRITERS
 from tests.faults.proxy import Proxy
+from tests.forked import Forked
 from tests.processes import free_port, running, wait_for
 
-FAST = {"fsync": "off", "synchronous_commit": "off", "max_connections": "100"}
+KINDS = 5  # of faults
+READS_A_SECOND = 100  # that a run takes at least, however long that takes
+DEADLINE = 120.0
 
 
 class History:
     """Sets a run up, plays it, and keeps what came of it in `board`."""
 
     def __init__(self, folder: Path, variant: str):
-        self.servers = Embedded(folder / "servers", postgres_settings=FAST)
+        self.servers = Embedded(folder / "servers", postgres_settings=clusters.FAST)
         self.folder, self.variant = folder, variant
-        self.writers: list[subprocess.Popen[bytes]] = []
+        self.writers: list[Forked] = []
         self._stack = contextlib.ExitStack()
 
     def __enter__(self) -> "History":
+        clusters.migrate(self.servers)
         self._stack.enter_context(self.servers)
         self._stack.callback(self.servers.cache.send, signal.SIGCONT)
         self.proxy = Proxy(str(self.servers.cache.socket))
@@ -70,43 +73,65 @@ class History:
         self.app = create_app()
         os.environ.update({name: value for name, value in before.items() if value is not None})
         with self.app.app_context():
-            upgrade(directory=str(ROOT / "migrations"))
             self.ids = [service.create({"name": f"Product {number}"}).id for number in range(KEYS)]
         self.environment["PRODUCTS"] = json.dumps([str(one) for one in self.ids])
 
     def _start_processes(self) -> None:
         port = free_port()
         self.environment |= {"WEB": f"http://127.0.0.1:{port}", "PORT": str(port), "WEB_WORKERS": "2"}
-        self._run("-m", "gunicorn", "--config", "gunicorn.conf.py", "tests.faults.served:app")
-        self._run("-m", "tests.faults.clocked")
+        served = ("-m", "gunicorn", "--config", "gunicorn.conf.py", "tests.faults.served:app")
+        self._stack.enter_context(running(self.environment, *served))
+        self._fork("tests.faults.clocked")
         wait_for(self._is_served)
         for slot in range(WRITERS):
             self._start_writer(slot)
         for slot, role in enumerate(("service", "service", "http"), start=WRITERS):
-            self._run("-m", "tests.faults.players", role, str(slot))
-        wait_for(lambda: self.board.total("reads") > 100 and self.board.total("writes") > 10, 30)
+            self._fork("tests.faults.players", role, str(slot))
+        wait_for(lambda: self.board.total("reads") > 100 and self.board.total("writes") > 10, DEADLINE)
 
     def _is_served(self) -> bool:
         with contextlib.suppress(requests.RequestException):
             return requests.get(f"{self.environment['WEB']}/health/live", timeout=1).ok
         return False
 
-    def _run(self, *command: str, **settings: str) -> subprocess.Popen[bytes]:
-        return self._stack.enter_context(running({**self.environment, **settings}, *command))
+    def _fork(self, *command: str, **settings: str) -> Forked:
+        log = self.folder / "players.log"
+        process = Forked(command, {**os.environ, **self.environment, **settings}, log, log)
+        self._stack.callback(process.end)
+        return process
 
     def _start_writer(self, slot: int) -> None:
         """Writers reach the cache through the proxy alone."""
         through = f"redis://127.0.0.1:{self.proxy.port}/0"
-        process = self._run("-m", "tests.faults.players", "writer", str(slot), CACHE_REDIS_URL=through)
+        process = self._fork("tests.faults.players", "writer", str(slot), CACHE_REDIS_URL=through)
         self.writers[slot : slot + 1] = [process]
 
-    def play(self, seconds: float, *, until_stale: bool = False) -> None:
-        """Play for so long, with a fault of a random kind after the other."""
+    def play(self, seconds: float) -> None:
+        """Play for so long, and until each kind of fault has come and enough was read."""
+        began = time.monotonic()
+        faults = self._faults()
+        for number, fault in enumerate(faults):
+            played = time.monotonic() - began
+            if played > seconds and number >= KINDS and self.board.total("reads") > READS_A_SECOND * seconds:
+                return
+            assert played < seconds + DEADLINE, self.report()
+            fault()
+
+    def play_until_stale(self, seconds: float) -> None:
+        """Play until a read was stale, but not for longer than `seconds`."""
         ends = time.monotonic() + seconds
-        faults = [self.kill_cache, self.wipe_cache, self.stop_cache, self.cut_writers, self.kill_writer]
-        while time.monotonic() < ends and not (until_stale and self.board.total("stale")):
-            _let_pass(random.uniform(0.3, 1.2))
-            random.choice(faults)()
+        for fault in self._faults():
+            if self.board.total("stale") or time.monotonic() > ends:
+                return
+            fault()
+
+    def _faults(self) -> Iterator[Callable[[], None]]:
+        """Give out the kinds of faults in random order, all of them before one comes again, with a time between."""
+        kinds = [self.kill_cache, self.wipe_cache, self.stop_cache, self.cut_writers, self.kill_writer]
+        while True:
+            for fault in random.sample(kinds, KINDS):
+                _let_pass(random.uniform(0.3, 1.2))
+                yield fault
 
     def kill_cache(self) -> None:
         """End the cache's Redis at once, and start it again, empty."""
@@ -174,4 +199,4 @@ if __name__ == "__main__":
         history.board.stop()
         sys.stdout.write(history.report() + "\n")
         history.servers.cache.send(signal.SIGCONT)
-        sys.stdout.write(f"settled: {wait_for(history.settled, 20)}\n")
+        sys.stdout.write(f"settled: {wait_for(history.settled, DEADLINE)}\n")

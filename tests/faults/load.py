@@ -37,18 +37,18 @@ class Load:
 
     def _change(self, chance: random.Random, session: requests.Session, mine: list[dict[str, Any]]) -> None:
         if not mine or chance.random() < 0.3:
-            mine.append(self._answered(session.post(self.url, json={"name": "Lamp", "price": 1}, timeout=5)))
+            mine.append(self._answered(session.post(self.url, json={"name": "Lamp", "price": 1}, timeout=20)))
             self.acknowledged.add(("product.created", mine[-1]["id"], 1))
             return
         place = chance.randrange(len(mine))
         product = mine[place]
         if chance.random() < 0.2:
             del mine[place]
-            self._answered(session.delete(f"{self.url}/{product['id']}", timeout=5))
+            self._answered(session.delete(f"{self.url}/{product['id']}", timeout=20))
             self.acknowledged.add(("product.deleted", product["id"], 0))
             return
         change = {"stock_quantity": product["stock_quantity"] + 1}
-        mine[place] = self._answered(session.patch(f"{self.url}/{product['id']}", json=change, timeout=5))
+        mine[place] = self._answered(session.patch(f"{self.url}/{product['id']}", json=change, timeout=20))
         self.acknowledged.add(("product.updated", product["id"], mine[place]["version"]))
 
     @staticmethod

@@ -72,7 +72,7 @@ class Promises:
 
     def _answer(self, session: requests.Session, query: str, **variables: Any) -> dict[str, Any]:
         """Return the answer; raises ValueError for errors, which leave open what became of the write."""
-        body = session.post(self.url, json={"query": query, "variables": variables}, timeout=5).json()
+        body = session.post(self.url, json={"query": query, "variables": variables}, timeout=20).json()
         if "data" not in body or "errors" in body:
             raise ValueError(body)
         answer = next(iter(body["data"].values()))

@@ -1,6 +1,7 @@
 """The whole service as real processes with durable settings, each of which can be killed and comes back."""
 
 import contextlib
+import itertools
 import os
 import random
 import shutil
@@ -17,8 +18,10 @@ from catalog.config import ROOT
 from catalog.stack import Embedded
 from catalog.stack.server import Server
 from tests.faults import clusters
-from tests.faults.forked import Forked
+from tests.forked import Forked
 from tests.processes import free_port, wait_for
+
+READY_SECONDS = 120
 
 
 class Process(Server):
@@ -97,7 +100,7 @@ class Service:
     def mend(self) -> None:
         """Start whatever is down, and wait for the web server."""
         self.supervise()
-        wait_for(self._is_ready, 30)
+        wait_for(self._is_ready, READY_SECONDS)
 
     def wait_until(self, done: Callable[[], bool], seconds: float) -> None:
         """Wait for a condition while whatever ends is started again."""
@@ -114,13 +117,20 @@ class Service:
             process.kill()
         self.servers.wipe()
 
-    def strike(self, chance: random.Random) -> str:
-        """Kill something at random, and start it again; return what it was."""
+    def strikes(self, chance: random.Random) -> Iterator[str]:
+        """Kill something with each step and start it again: each kind once, then at random; yields what it was."""
         faults = self._faults()
-        name = chance.choice([name for name, (weight, _) in faults.items() for _ in range(weight)])
-        faults[name][1]()
-        self.kills += 1
-        return name
+        first = chance.sample(list(faults), len(faults))
+        weighted = [name for name, (weight, _) in faults.items() for _ in range(weight)]
+        for name in itertools.chain(first, iter(lambda: chance.choice(weighted), None)):
+            faults[name][1]()
+            self.kills += 1
+            yield name
+
+    @property
+    def kinds(self) -> int:
+        """How many kinds of faults there are."""
+        return len(self._faults())
 
     def _faults(self) -> dict[str, tuple[int, Callable[[], None]]]:
         return {
@@ -143,6 +153,11 @@ class Service:
         self.web.launch()
         with contextlib.suppress(psutil.NoSuchProcess, IndexError):
             random.choice(psutil.Process(self.web.pid).children()).kill()
+
+    def lose_the_queue(self) -> None:
+        """Wipe the queue's Redis and end the job at hand: what only they knew of is gone for good."""
+        self._wipe_queue()
+        self._again(self.worker)
 
     def _wipe_queue(self) -> None:
         self.servers.queue.kill()

@@ -9,7 +9,7 @@ from cryptography.fernet import Fernet
 from sqlalchemy import create_engine, text
 from standardwebhooks import Webhook as Official
 
-from tests.faults import forked
+from tests import forked
 from tests.faults.load import Load
 from tests.faults.service import Process, Service
 from tests.processes import wait_for

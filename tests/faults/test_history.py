@@ -4,10 +4,10 @@ import os
 
 import pytest
 
-from tests.faults.history import History
+from tests.faults.history import DEADLINE, READS_A_SECOND, History
 from tests.processes import wait_for
 
-SECONDS = float(os.environ.get("CATALOG_FAULT_SECONDS", "20"))
+SECONDS = float(os.environ.get("CATALOG_FAULT_SECONDS", "10"))
 ROUNDS = int(os.environ.get("CATALOG_FAULT_ROUNDS", "1"))
 BROKEN = (
     "delete_after_commit",
@@ -24,9 +24,9 @@ def test_no_read_is_older_than_what_was_acknowledged_before_it(tmp_path, number)
         history.play(SECONDS)
         history.board.stop()
         print(history.report())
-        wait_for(history.settled, 20)
+        wait_for(history.settled, DEADLINE)
         board = history.board
-        assert board.total("reads") > 100 * SECONDS
+        assert board.total("reads") > READS_A_SECOND * SECONDS
         assert board.total("hits") > board.total("reads") / 10
         assert board.total("errors") == 0
         assert board.total("stale") == 0  # also while the writers alone are cut off, where 2 s would be allowed
@@ -35,6 +35,6 @@ def test_no_read_is_older_than_what_was_acknowledged_before_it(tmp_path, number)
 @pytest.mark.parametrize("variant", BROKEN)
 def test_a_cache_broken_in_a_known_way_is_found_out(tmp_path, variant):
     with History(tmp_path, variant) as history:
-        history.play(60, until_stale=True)
+        history.play_until_stale(DEADLINE)
         print(history.report())
         assert history.board.total("stale") > 0

@@ -3,13 +3,14 @@
 The forked process runs the command's module as `python -m` would, in a session, an environment and a log of its own.
 """
 
+import contextlib
 import multiprocessing
 import os
 import runpy
 import signal
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from subprocess import CompletedProcess, TimeoutExpired
 
@@ -17,7 +18,7 @@ from catalog.config import ROOT
 from catalog.stack.server import _end_with_parent
 
 _forks = multiprocessing.get_context("forkserver")
-_forks.set_forkserver_preload(["pytest", "tests.faults.preloaded"])
+_forks.set_forkserver_preload(["tests.preloaded"])
 
 
 class Forked:
@@ -46,10 +47,36 @@ class Forked:
             raise TimeoutExpired("a forked command", timeout or 0)
         return self.returncode
 
+    def kill(self) -> None:
+        """End it at once."""
+        self.send_signal(signal.SIGKILL)
+
+    def end(self, seconds: float = 10) -> None:
+        """Tell it to end, and force it after `seconds`."""
+        self.send_signal(signal.SIGTERM)
+        try:
+            self.wait(seconds)
+        except TimeoutExpired:
+            self.kill()
+            self.wait()
+
     def send_signal(self, number: int) -> None:
         """Send a signal, if it runs."""
         if self.returncode is None:
-            os.kill(self.pid, number)
+            with contextlib.suppress(ProcessLookupError):  # it has ended, and its exit status is on its way
+                os.kill(self.pid, number)
+
+
+@contextlib.contextmanager
+def running(environment: Mapping[str, str], *command: str) -> Iterator[Forked]:
+    """Run a command with these settings over the present ones, e.g. `catalog.cli clock`; end it afterwards."""
+    with tempfile.NamedTemporaryFile(prefix="forked-") as log:
+        process = Forked(command, {**os.environ, **environment}, Path(log.name), Path(log.name))
+        try:
+            yield process
+        finally:
+            process.end()
+            sys.stderr.write(Path(log.name).read_text(errors="replace"))  # pytest shows it with a failure
 
 
 def run(command: Sequence[str], environment: Mapping[str, str], seconds: float = 120) -> CompletedProcess[str]:
