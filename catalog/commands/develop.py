@@ -47,14 +47,14 @@ def test_debug(arguments: tuple[str, ...]) -> None:
 
 
 @click.command("test-faults", context_settings=PASS_ON)
-@click.option("--long", is_flag=True, help="Ten minutes of reads and fifteen of webhooks, not 20 and 30 s.")
+@click.option("--long", is_flag=True, help="Ten minutes of reads and fifteen of webhooks, not 10 s of each.")
 @ARGUMENTS
 def test_faults(long: bool, arguments: tuple[str, ...]) -> None:
     """Run the tests that kill, stop and cut off servers while the service works."""
     if long:
         os.environ |= {"CATALOG_FAULT_SECONDS": "60", "CATALOG_FAULT_ROUNDS": "10"}
         os.environ["CATALOG_FAULT_WEBHOOK_ROUNDS"] = "15"
-    _pytest(["-n", "0", "tests/faults", *arguments])
+    _pytest(["-n", "2", *_selected("tests/faults", arguments)])
 
 
 @click.command("test-browser", context_settings=PASS_ON)
@@ -63,7 +63,7 @@ def test_browser(arguments: tuple[str, ...]) -> None:
     """Run the tests that open the pages in Chromium."""
     if not any(map(shutil.which, CHROMIUM)):
         raise StackError("There is no Chromium here. On Debian and Ubuntu: sudo apt install chromium")
-    _pytest(["-n", "0", "tests/browser", *arguments])
+    _pytest(["-n", "2", "--dist", "loadfile", *_selected("tests/browser", arguments)])
 
 
 @click.command("test-api", context_settings=PASS_ON)
@@ -73,7 +73,13 @@ def test_api(long: bool, arguments: tuple[str, ...]) -> None:
     """Hold the running service against its own document with schemathesis; arguments are pytest's."""
     if long:
         os.environ["CATALOG_SCHEMATHESIS_CASES"] = "20000"
-    _pytest(["-n", "0", "-s", "tests/conformance", *arguments])
+    _pytest(["-n", "0", "-s", *_selected("tests/conformance", arguments)])
+
+
+def _selected(folder: str, arguments: tuple[str, ...]) -> list[str]:
+    """Return the arguments for pytest; all of the folder, if they name no part of it."""
+    named = any(argument.startswith(folder) for argument in arguments)
+    return [*([] if named else [folder]), *arguments]
 
 
 @click.command()

@@ -13,15 +13,16 @@ import pytest
 import requests
 
 from catalog.access import ADMIN, SCOPES
+from tests import forked
 from tests.auth.conftest import PRODUCTION
 from tests.conftest import empty_tables
-from tests.processes import running, served, wait_for
+from tests.processes import served, wait_for
 
 SECONDS = int(os.environ.get("CATALOG_SCHEMATHESIS_SECONDS", "90"))
 WANTED = int(
     os.environ.get("CATALOG_SCHEMATHESIS_CASES", "1")
 )  # more rounds, with other seeds, until there are so many
-FLASK = (sys.executable, "-m", "flask", "--app", "wsgi")
+FLASK = ("flask", "--app", "wsgi")
 CONFIG = Path(__file__).with_name("schemathesis.toml")
 PROCESSES = (("worker", "imports"), ("worker", "default"), ("send-webhooks",), ("clock",))
 
@@ -40,7 +41,8 @@ def closed(app, environment) -> Iterator[tuple[str, str]]:
     """The address of a service in production, and a key that may do everything but make keys."""
     settings = {**environment, **PRODUCTION}
     command = [*FLASK, "keys", "create", "Tester", *(f"--scope={scope}" for scope in SCOPES if scope != ADMIN)]
-    made = subprocess.run(command, env={**os.environ, **settings}, stdout=subprocess.PIPE, text=True, check=True)
+    made = forked.run(command, {**os.environ, **settings})
+    made.check_returncode()
     with whole_service(settings) as url:
         yield url, made.stdout.strip()
     empty_tables(app)
@@ -52,7 +54,7 @@ def whole_service(settings: dict[str, str]) -> Iterator[str]:
     settings = {**settings, "CATALOG_ENV_FILE": os.devnull, "LOG_LEVEL": "ERROR"}
     with contextlib.ExitStack() as stack:
         for command in PROCESSES:
-            stack.enter_context(running(settings, "-m", "catalog.cli", *command))
+            stack.enter_context(forked.running(settings, "catalog.cli", *command))
         yield stack.enter_context(served(settings, workers=2))
 
 
