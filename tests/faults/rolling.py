@@ -18,7 +18,7 @@ import requests
 from tests.faults.balancers import answers_ready
 from tests.faults.service import Process, Service
 from tests.orders.conftest import body
-from tests.processes import threads, wait_for
+from tests.processes import free_port, threads, wait_for
 
 DRAIN_SECONDS = 1.0
 END_SECONDS = 30
@@ -38,7 +38,7 @@ class Rolling(Service):
             "WEB_WORKERS": "1",
         }
         first = int(self.environment["PORT"])
-        self.ports = [first, first + 1]
+        self.ports = [first, next(port for port in iter(free_port, 0) if port != first)]
         self.webs = [self._web(folder, number) for number in (0, 1)]
         others = {name: ("worker", name) for name in WORKERS} | {"sender": ("send-webhooks",), "clock": ("clock",)}
         self.others = [
