@@ -33,7 +33,7 @@ from tests.webhooks.receivers import Receiver
 ROUNDS = int(os.environ.get("CATALOG_FAULT_ROUNDS", "1"))
 DOWN_AFTER = 5.0  # what docs/adr/0023 advises
 RESUMED = 15.0
-READ_SECONDS = 3.0  # what a failover may add to the longest read
+READ_SECONDS = 3.0  # what a failover may add to the longest read, on a machine that has other things to do
 SWEPT_SECONDS = 2.0  # catalog/clock.py: how often queued writes are swept
 
 
@@ -75,9 +75,10 @@ class Timeline:
             self.done.append(time.monotonic())
             self.slowest = max(self.slowest, self.done[-1] - begun)
 
-    def longest_gap(self) -> float:
-        """Return the longest time, in seconds, in which nothing was done."""
-        return max(after - before for before, after in zip(self.done, self.done[1:], strict=False))
+    def longest(self) -> float:
+        """Return the longest time, in seconds, that one took, or in which nothing was done."""
+        gaps = (after - before for before, after in zip(self.done, self.done[1:], strict=False))
+        return max(self.slowest, *gaps)
 
 
 @pytest.fixture
@@ -122,20 +123,20 @@ def kill_the_masters(service: Watched) -> float:
 
 def test_reads_go_on_writes_resume_and_no_acknowledged_event_or_job_is_lost(service):
     product = requests.post(f"{service.url}/api/v1/products", json={"name": "Kept"}, timeout=20).json()["id"]
-    one, many, stopping = Timeline(), Timeline(), threading.Event()
+    many, one, live, stopping = Timeline(), Timeline(), Timeline(), threading.Event()  # `live` asks no server of ours
+    paths = ("/api/v1/products", f"/api/v1/products/{product}", "/health/live")
 
     def reader(number: int) -> None:
-        session, path = requests.Session(), ("products", f"products/{product}")[number]
+        session = requests.Session()
         while not stopping.wait(0.02):
-            (many, one)[number].time(lambda: read(session, f"{service.url}/api/v1/{path}"))
+            (many, one, live)[number].time(lambda: read(session, f"{service.url}{paths[number]}"))
 
     with Receiver() as receiver:
         hook = {"url": receiver.url, "events": ["product.*"], "timeout_seconds": 2}
         requests.post(f"{service.url}/api/v1/webhooks", json=hook, timeout=20).raise_for_status()
         load, queued = Load(f"{service.url}/api/v1/products", clients=2), Promises(f"{service.url}/graphql", clients=2)
-        with threads(2, reader, stopping), load.applied(), queued.asked_for():
+        with threads(3, reader, stopping), load.applied(), queued.asked_for():
             wait_for(lambda: len(load.acknowledged) > 50 and min(len(one.done), len(many.done)) > 50, 120)
-            usual = max(one.slowest, many.slowest, one.longest_gap(), many.longest_gap())
             for _ in range(ROUNDS):
                 resumed = kill_the_masters(service)
                 silent = bell_seconds(service)
@@ -148,11 +149,12 @@ def test_reads_go_on_writes_resume_and_no_acknowledged_event_or_job_is_lost(serv
     print(
         f"both masters killed: Redis takes writes after {resumed:.1f} s, a queued write is made {applied:.1f} s later;"
         f" {len(one.done) + len(many.done)} reads, {len(one.failures) + len(many.failures)} failed,"
-        f" slowest {max(one.slowest, many.slowest):.2f} s; {len(load.acknowledged)} changes,"
-        f" {load.unanswered} unanswered, {len(load.acknowledged - set(told))} not told; {queued.writes} queued writes"
+        f" slowest {max(one.slowest, many.slowest):.2f} s ({live.slowest:.2f} s without any server);"
+        f" {len(load.acknowledged)} changes, {load.unanswered} unanswered,"
+        f" {len(load.acknowledged - set(told))} not told; {queued.writes} queued writes"
     )
     assert one.failures == many.failures == []
-    assert max(one.slowest, many.slowest, one.longest_gap(), many.longest_gap()) < READ_SECONDS + usual
+    assert max(one.longest(), many.longest()) < READ_SECONDS + 2 * live.longest()  # how slow the machine is
     assert resumed < RESUMED
     assert resumed + applied < RESUMED + silent
     assert load.unanswered == 0
