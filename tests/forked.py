@@ -98,6 +98,7 @@ def _become(command: list[str], environment: dict[str, str], output: str, errors
     _redirect(1, output, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     _redirect(2, errors, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     sys.argv = list(command)
+    sys.modules.pop(command[0], None)  # it runs anew, as __main__
     runpy.run_module(command[0], run_name="__main__", alter_sys=True)
 
 
