@@ -18,7 +18,8 @@ from tests.auth.conftest import PRODUCTION
 from tests.conftest import empty_tables
 from tests.processes import served, wait_for
 
-SECONDS = int(os.environ.get("CATALOG_SCHEMATHESIS_SECONDS", "90"))
+# Of each operation in a round, and as many scenarios; the cases of the coverage phase come on top.
+EXAMPLES = int(os.environ.get("CATALOG_SCHEMATHESIS_EXAMPLES", "20"))
 WANTED = int(
     os.environ.get("CATALOG_SCHEMATHESIS_CASES", "1")
 )  # more rounds, with other seeds, until there are so many
@@ -69,21 +70,21 @@ def fill(url: str) -> None:
 
 
 def test_the_api_is_what_its_document_says(address, tmp_path):
-    print(all_rounds(address, tmp_path, SECONDS))
+    print(all_rounds(address, tmp_path, EXAMPLES))
     assert served_from_the_cache(address), "no read was answered by the hot path"
 
 
 def test_in_production_it_is_so_too_with_a_key(closed, tmp_path):
     url, key = closed
-    print(all_rounds(url, tmp_path, SECONDS // 2, {"Authorization": f"Bearer {key}"}))
+    print(all_rounds(url, tmp_path, EXAMPLES // 2, {"Authorization": f"Bearer {key}"}))
 
 
-def all_rounds(address: str, folder: Path, seconds: int, headers: Mapping[str, str] | None = None) -> str:
+def all_rounds(address: str, folder: Path, examples: int, headers: Mapping[str, str] | None = None) -> str:
     """Run schemathesis with one seed after the other until it has made WANTED cases; return how many there were."""
     cases, rounds, began = 0, 0, time.monotonic()
     while rounds == 0 or cases < WANTED:
         rounds += 1
-        cases += one_round(address, folder, rounds, seconds, headers or {})
+        cases += one_round(address, folder, rounds, examples, headers or {})
     return f"{cases:,} cases in {time.monotonic() - began:.0f} s, {rounds} rounds, 0 failures"
 
 
@@ -93,17 +94,19 @@ def served_from_the_cache(address: str) -> int:
     return int(float(re.search(r'catalog_cache_reads_total\{outcome="HIT"\} (\S+)', counted)[1]))
 
 
-def one_round(address: str, folder: Path, seed: int, seconds: int, headers: Mapping[str, str]) -> int:
+def one_round(address: str, folder: Path, seed: int, examples: int, headers: Mapping[str, str]) -> int:
     """Run schemathesis once and return how many cases it made; fail if it found anything."""
     program = [sys.executable, "-m", "schemathesis.cli", "--config-file", str(CONFIG), "run"]
-    options = ["--seed", str(seed), "--max-time", str(seconds), "--no-color"]
+    options = ["--seed", str(seed), "--max-examples", str(examples), "--no-color"]
     options += [f"--header={name}: {value}" for name, value in headers.items()]
     command = [*program, f"{address}/api/openapi.json", *options]
     environment = {**os.environ, "SCHEMATHESIS_HOOKS": str(Path(__file__).with_name("hooks.py"))}
     with subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, text=True, env=environment) as process:
         said = "".join(_shown(process.stdout))
     assert process.returncode == 0, "see above: `Reproduce with`"
-    assert "Selected: {0}/{0}".format(re.search(r"Selected: \d+/(\d+)", said)[1]) in said, "an operation was left out"
+    total = re.search(r"Selected: \d+/(\d+)", said)[1]
+    assert f"Selected: {total}/{total}" in said, "an operation was left out"
+    assert re.search(rf"Tested: {total}\b", said), "an operation was not tested"
     return int(re.search(r"([\d,]+) generated", said)[1].replace(",", ""))
 
 
