@@ -1,19 +1,12 @@
-"""Post a product in a process that kills itself: python -m tests.idempotency.killed WHERE KEY.
-
-WHERE is a dotted name below catalog; the process ends by SIGKILL instead of calling it.
-"""
-
-import os
-import signal
-import sys
-from importlib import import_module
+"""A product that is posted in a process that kills itself."""
 
 from catalog.app import create_app
+from tests.killing import kill_at
 
 LAMP = {"name": "Desk lamp", "price": 39.5}
 
-if __name__ == "__main__":
-    where, key = sys.argv[1:]
-    module, _, name = where.rpartition(".")
-    setattr(import_module(f"catalog.{module}"), name, lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL))
+
+def post(where: str, key: str) -> None:
+    """Post the product; the process ends by SIGKILL instead of calling `where`, a dotted name below catalog."""
+    kill_at(where, 1)
     create_app().test_client().post("/api/v1/products", json=LAMP, headers={"Idempotency-Key": key})

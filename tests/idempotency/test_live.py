@@ -3,8 +3,6 @@
 import os
 import random
 import signal
-import subprocess
-import sys
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
@@ -13,16 +11,24 @@ import pytest
 import requests
 from sqlalchemy import text
 
-from catalog.config import ROOT
 from catalog.database import transaction
 from catalog.extensions import db
-from tests.idempotency.killed import LAMP
+from tests.idempotency import killed
+from tests.killing import exit_code, fork
 from tests.orders.conftest import body as order_body
 from tests.processes import free_port, running, served, wait_for
 
+pytestmark = pytest.mark.processes
 CLIENTS, KEYS = 20, 50
 INSERT_UNSEEN = text("INSERT INTO products (sku, name) VALUES ('LAMP-1', 'Lamp')")
 WAITING = text("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'")
+
+
+@pytest.fixture(scope="module")
+def server(environment):
+    """Two processes of the web server."""
+    with served(environment, workers=2) as url:
+        yield url
 
 
 @pytest.fixture
@@ -58,19 +64,17 @@ def until_answered(post):
         ("/api/v1/products", lambda number: {"name": f"Product {number}"}, "products"),
     ],
 )
-def test_twenty_clients_with_the_same_fifty_keys_at_once_do_fifty_things(environment, count, path, body, table):
-    with served(environment, workers=2) as url:
+def test_twenty_clients_with_the_same_fifty_keys_at_once_do_fifty_things(server, count, path, body, table):
+    def client(seed):
+        numbers = random.Random(seed).sample(range(KEYS), KEYS)
+        return [(number, until_answered(lambda number=number: post(number))) for number in numbers]
 
-        def client(seed):
-            numbers = random.Random(seed).sample(range(KEYS), KEYS)
-            return [(number, until_answered(lambda number=number: post(number))) for number in numbers]
+    def post(number):
+        headers = {"Idempotency-Key": f"key-{number}"}
+        return requests.post(server + path, json=body(number), headers=headers, timeout=30)
 
-        def post(number):
-            headers = {"Idempotency-Key": f"key-{number}"}
-            return requests.post(url + path, json=body(number), headers=headers, timeout=30)
-
-        with ThreadPoolExecutor(CLIENTS) as clients:
-            answers = [answer for answered in clients.map(client, range(CLIENTS)) for answer in answered]
+    with ThreadPoolExecutor(CLIENTS) as clients:
+        answers = [answer for answered in clients.map(client, range(CLIENTS)) for answer in answered]
     assert len(answers) == CLIENTS * KEYS
     assert {answer.status_code for _, answer in answers} <= {201, 202}
     made = Counter(number for number, answer in answers if "Idempotent-Replayed" not in answer.headers)
@@ -138,14 +142,12 @@ def waiting(app):
 def test_whatever_is_killed_and_where_the_repetition_finds_all_or_nothing(
     app, environment, committed, count, where, was_made
 ):
-    command = [sys.executable, "-m", "tests.idempotency.killed", where, "one"]
-    done = subprocess.run(command, cwd=ROOT, env={**os.environ, **environment}, timeout=60, check=False)
-    assert done.returncode == -signal.SIGKILL
+    assert exit_code(fork(environment, killed.post, where, "one")) == -signal.SIGKILL
     assert count("products") == count("idempotency_records") == count("audit_entries") == was_made
     client = app.test_client()
 
     def post():
-        return client.post("/api/v1/products", json=LAMP, headers={"Idempotency-Key": "one"})
+        return client.post("/api/v1/products", json=killed.LAMP, headers={"Idempotency-Key": "one"})
 
     again = wait_for(lambda: (answer := post()).status_code != 409 and answer)
     assert again.status_code == 201
@@ -153,20 +155,18 @@ def test_whatever_is_killed_and_where_the_repetition_finds_all_or_nothing(
     assert count("products") == 1
 
 
-def test_an_order_with_a_key_is_taken_in_by_flask_and_once(environment, count):
-    with served(environment) as url:
-        answers = [
-            requests.post(f"{url}/api/v1/orders", json=order_body(7), headers={"Idempotency-Key": "one"}, timeout=10)
-            for _ in range(3)
-        ]
+def test_an_order_with_a_key_is_taken_in_by_flask_and_once(server, count):
+    answers = [
+        requests.post(f"{server}/api/v1/orders", json=order_body(7), headers={"Idempotency-Key": "one"}, timeout=30)
+        for _ in range(3)
+    ]
     assert [answer.headers.get("Idempotent-Replayed") for answer in answers] == [None, "true", "true"]
     assert len({answer.content for answer in answers}) == 1
     assert count("orders") == 1
 
 
-def test_the_hot_path_of_orders_keeps_who_asked(environment, committed):
-    with served(environment) as url:
-        requests.post(f"{url}/api/v1/orders", json=order_body(7), headers={"X-Request-ID": "mine"}, timeout=10)
+def test_the_hot_path_of_orders_keeps_who_asked(server, committed):
+    requests.post(f"{server}/api/v1/orders", json=order_body(7), headers={"X-Request-ID": "mine"}, timeout=30)
     with committed.app_context(), transaction() as session:
         found = session.scalar(text("SELECT asked_by FROM orders WHERE id = 7"))
     assert found == {"id": "anonymous", "name": "anonymous", "address": "127.0.0.1", "request_id": "mine"}

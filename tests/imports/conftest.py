@@ -74,3 +74,12 @@ def counts(result: dict[str, Any]) -> dict[str, int]:
     """Return what an import's result counts, without the zeros."""
     names = ("created", "updated", "unchanged", "superseded", "errors")
     return {name: result[name] for name in names if result[name]}
+
+
+def let_the_lease_expire(import_id: uuid.UUID) -> None:
+    """Do what fifteen seconds without a heartbeat do."""
+    with db.engine.begin() as connection:
+        connection.execute(
+            text("UPDATE imports SET lease_until = now() - interval '1 s' WHERE id = :id AND lease_until IS NOT NULL"),
+            {"id": import_id},
+        )

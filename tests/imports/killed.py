@@ -1,20 +1,16 @@
-"""Run an import as a worker does, in a process that kills itself: python -m tests.imports.killed ID WHERE NTH ROWS.
+"""An import as a worker runs it, in a process that kills itself."""
 
-WHERE is a dotted name below catalog.imports; the process ends by SIGKILL instead of its NTH call. ROWS is
-the size of a chunk.
-"""
-
-import sys
 import uuid
 
 from catalog.app import create_app
 from catalog.imports import feed, loading, service
 from tests.killing import kill_at
 
-if __name__ == "__main__":
-    import_id, where, nth, rows = sys.argv[1:]
-    loading.CHUNK_ROWS = feed.ROWS_A_PART = int(rows)
-    if where != "nowhere":
-        kill_at("imports", where, int(nth))
-    with create_app().app_context():
-        service.run(uuid.UUID(import_id))
+
+def run(import_id: uuid.UUID, chunk_rows: int, where: str | None = None, nth: int = 1) -> None:
+    """Run an import in chunks of this size; the process ends by SIGKILL instead of the nth call of `where`."""
+    loading.CHUNK_ROWS = feed.ROWS_A_PART = chunk_rows
+    if where:
+        kill_at(f"imports.{where}", nth)
+    with create_app(routes=False).app_context():
+        service.run(import_id)

@@ -1,22 +1,22 @@
 """Whatever kills a processor or a consumer, and wherever: each order is kept and processed once, with its total."""
 
-import os
 import signal
-import subprocess
-import sys
+from collections.abc import Callable
 
 import pytest
 import redis
 
-from catalog.config import ROOT
 from catalog.orders import service
 from catalog.orders.redislist import RedisList
 from catalog.products import service as products
 from tests.factories import make_product
+from tests.killing import exit_code, fork
+from tests.orders import killed
 from tests.orders.conftest import content
-from tests.orders.test_redislist import forget, kept, written
-from tests.processes import running, wait_for
+from tests.orders.test_redislist import consumer_thread, forget, kept, written
+from tests.processes import wait_for
 
+pytestmark = pytest.mark.processes
 ORDERS = 20
 
 
@@ -24,15 +24,13 @@ ORDERS = 20
 def run_killed(environment):
     """Run a processor or a consumer in a process of its own that kills itself, and wait for its end."""
 
-    def run(*arguments: str) -> None:
+    def run(work: Callable[[str, int], None], where: str, nth: int) -> None:
         settings = {
             "ORDER_RESERVE_STOCK": "true",
             "ORDER_QUEUE_REDIS_URL": environment["REDIS_URL"],
             "LOG_LEVEL": "ERROR",
         }
-        command = [sys.executable, "-m", "tests.orders.killed", *arguments]
-        done = subprocess.run(command, cwd=ROOT, env={**os.environ, **environment, **settings}, timeout=60, check=False)
-        assert done.returncode == -signal.SIGKILL
+        assert exit_code(fork({**environment, **settings}, work, where, nth)) == -signal.SIGKILL
 
     return run
 
@@ -58,7 +56,7 @@ def test_orders_whose_processor_is_killed_anywhere_are_processed_once(
         make_product(sku="P001", stock_quantity=1_000)
         for order_id in range(1, ORDERS + 1):
             service.submit(content(order_id))
-        run_killed("process", where, str(nth))
+        run_killed(killed.process, where, nth)
         rows("UPDATE orders SET due_at = now() WHERE status = 'processing'")  # what fifteen seconds do
         service.process()
         assert service.page({"limit": 1, "offset": 0, "status": "processed"})["total"] == ORDERS
@@ -86,9 +84,10 @@ def test_orders_whose_consumer_is_killed_anywhere_are_kept_once(committed, envir
     forget(connection)
     queue = RedisList(connection, "orderflow:orders")
     queue.push([written(order_id) for order_id in range(1, ORDERS + 1)] + [b"unreadable"])
-    run_killed("consume", where, str(nth))
-    settings = {**environment, "ORDER_QUEUE_REDIS_URL": environment["REDIS_URL"]}
-    with running(settings, "-m", "flask", "--app", "wsgi", "orders", "consume"):
+    run_killed(killed.consume, where, nth)
+    for key in connection.scan_iter("orderflow:orders:alive:*"):  # what five seconds without a beat do
+        connection.delete(key)
+    with consumer_thread(committed, queue):
         wait_for(lambda: queue.waiting() == 0)
     assert sorted(kept(rows)) == list(range(1, ORDERS + 1))
     assert [each.order for each in queue.dead()] == [b"unreadable"]

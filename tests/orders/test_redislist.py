@@ -1,5 +1,6 @@
 """The Redis list: nothing in it is lost or kept twice, and what cannot be read is kept aside."""
 
+import contextlib
 import json
 import signal
 import threading
@@ -14,8 +15,9 @@ from catalog.orders import deadletters, redislist, seeds, service
 from catalog.orders.redislist import RedisList
 from catalog.orders.schemas import OrderSubmitSchema
 from catalog.strictjson import parse_json
+from tests.forked import running
 from tests.orders.conftest import body
-from tests.processes import running, served, wait_for
+from tests.processes import served, wait_for
 
 
 @pytest.fixture
@@ -36,13 +38,22 @@ def forget(connection):
 
 @pytest.fixture
 def consuming(committed, queue):
-    """Run a consumer in a thread while the test goes on."""
-    consumer = consumers.Consumer(committed, queue)
+    """Run a consumer in a thread while the test runs."""
+    with consumer_thread(committed, queue) as consumer:
+        yield consumer
+
+
+@contextlib.contextmanager
+def consumer_thread(app, queue):
+    """Run a consumer in a thread for as long as the block takes."""
+    consumer = consumers.Consumer(app, queue)
     thread = threading.Thread(target=consumer.run)
     thread.start()
-    yield consumer
-    consumer.stop()
-    thread.join(10)
+    try:
+        yield consumer
+    finally:
+        consumer.stop()
+        thread.join(60)
     assert not thread.is_alive()
 
 
@@ -161,13 +172,14 @@ def test_the_list_waits_while_postgresql_is_away_and_nothing_dies(queue, consumi
     assert queue.dead() == []
 
 
+@pytest.mark.processes
 def test_a_consumer_process_that_is_told_to_stop_leaves_nothing_taken(committed, environment, queue, rows):
     settings = {**environment, "ORDER_QUEUE_REDIS_URL": environment["REDIS_URL"]}
-    with running(settings, "-m", "flask", "--app", "wsgi", "orders", "consume") as process:
+    with running(settings, "flask", "--app", "wsgi", "orders", "consume") as process:
         queue.push([written(order_id) for order_id in range(1, 2_001)])
         wait_for(lambda: kept(rows))
         process.send_signal(signal.SIGTERM)
-        assert process.wait(10) == 0
+        assert process.wait(60) == 0
     assert queue._redis.keys("orderflow:orders:taken:*") == []
     assert len(kept(rows)) + queue._redis.llen(queue.name) == 2_000
 
@@ -180,6 +192,7 @@ def test_the_same_seed_makes_the_same_orders_and_all_are_valid():
     assert len({len(order["items"]) for order in one}) > 5
 
 
+@pytest.mark.processes
 def test_seeded_orders_arrive_by_either_way(committed, environment, queue, rows):
     pushed = invoke(committed, ["seed", "--mode", "redis", "--count", "700", "--seed", "3"])
     assert (pushed.exit_code, "700 orders submitted (--seed 3)" in pushed.output) == (0, True)
