@@ -9,20 +9,27 @@ import psutil
 import pytest
 import requests
 
-from tests.processes import running, served, wait_for
+from tests.forked import running
+from tests.processes import served, wait_for
 
+pytestmark = pytest.mark.processes
 HEADER = "sku,name,price\n"
 
 
-@pytest.fixture
-def address(committed, environment):
+@pytest.fixture(scope="module")
+def server(environment):
     """The web server and the clock; the workers come and go."""
-    with served(environment) as url, running(environment, "-m", "catalog.cli", "clock"):
+    with served(environment) as url, running(environment, "catalog.cli", "clock"):
         yield url
 
 
+@pytest.fixture
+def address(committed, server):
+    return server
+
+
 def worker(environment):
-    return running(environment, "-m", "catalog.cli", "worker", "imports")
+    return running(environment, "catalog.cli", "worker", "imports")
 
 
 def upload(address: str, text: str) -> str:

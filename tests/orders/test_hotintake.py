@@ -10,19 +10,25 @@ import requests
 from catalog import jobqueue
 from catalog.audit import service as audit
 from catalog.orders import intake
-from tests.orders.conftest import body
+from tests.orders.conftest import body, content
 from tests.processes import served, wait_for
 
+pytestmark = pytest.mark.processes
 PATH = "/api/v1/orders"
 CUT_THE_HOT_CONNECTION = """
     SELECT pg_terminate_backend(pid) FROM pg_stat_activity
     WHERE datname = current_database() AND pid <> pg_backend_pid() AND query LIKE 'EXECUTE take_in%'"""
 
 
-@pytest.fixture
-def url(committed, environment):
+@pytest.fixture(scope="module")
+def server(environment):
     with served(environment, workers=2) as address:
-        yield address + PATH
+        yield address
+
+
+@pytest.fixture
+def url(committed, server):
+    return server + PATH
 
 
 def by_flask(url, order, **options):
@@ -92,8 +98,6 @@ def test_a_body_that_ends_early_is_refused(url, rows):
 
 
 def test_an_order_that_cannot_be_written_fails_alone(context, monkeypatch):
-    from tests.orders.conftest import content
-
     real = intake.take_in
 
     def take_in(asked):

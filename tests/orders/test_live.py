@@ -2,6 +2,7 @@
 
 from types import SimpleNamespace
 
+import pytest
 import requests
 
 from catalog import jobqueue
@@ -9,11 +10,13 @@ from catalog.config import ROOT
 from catalog.orders import bell, service
 from catalog.stack.program import programs
 from tests.factories import make_product
+from tests.forked import running
 from tests.orders.conftest import body, content
-from tests.processes import running, served, wait_for
+from tests.processes import served, wait_for
 
-WORKER = ("-m", "catalog.cli", "worker", "orders")
-CLOCK = ("-m", "catalog.cli", "clock")
+pytestmark = pytest.mark.processes
+WORKER = ("catalog.cli", "worker", "orders")
+CLOCK = ("catalog.cli", "clock")
 
 
 def test_an_order_that_is_posted_is_processed_by_a_worker(committed, environment):
