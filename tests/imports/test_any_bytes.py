@@ -15,10 +15,11 @@ from catalog.extensions import db
 from catalog.imports import reader, service
 from catalog.imports.files import BadFile
 from tests.imports.test_kinds import book, lines
+from tests.profiles import examples
 
 SECONDS = 20  # far above what a small file takes: an example that takes longer hangs
 EXAMPLES = settings(
-    max_examples=30,
+    max_examples=examples(30),
     deadline=SECONDS * 1000,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
@@ -177,7 +178,7 @@ texts = st.lists(
 )
 
 
-@settings(max_examples=500, deadline=1000)
+@settings(max_examples=examples(500), deadline=SECONDS * 1000)
 @given(content=texts.map("".join), delimiter=st.sampled_from(reader.DELIMITERS), size=st.integers(1, 6))
 def test_any_text_is_read_to_its_end_the_same_whatever_the_size_of_its_blocks(content, delimiter, size):
     whole, reason = read(content, 1_000_000, delimiter)

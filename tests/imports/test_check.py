@@ -13,6 +13,7 @@ from catalog.imports import schemas
 from catalog.imports.check import SEPARATOR, Checker, RowRejected
 from catalog.imports.reader import FIELDS, Header
 from catalog.products.schemas import ProductCreateSchema
+from tests.profiles import examples
 
 HEADER = Header(",", list(FIELDS), {name: place for place, name in enumerate(FIELDS)}, [])
 CHECKER = Checker(HEADER)
@@ -114,7 +115,7 @@ def typed(name: str, cell: str):
     return int(cell) if name in ("stock_quantity", "rating_count") else cell
 
 
-@settings(max_examples=1500)
+@settings(max_examples=examples(1_500))
 @given(row=rows | nearly_valid)
 @example({**dict.fromkeys(FIELDS, ""), **VALID, "sku": "x\u00a0"})
 @example({**dict.fromkeys(FIELDS, ""), **VALID, "sku": "\u2028x"})
@@ -128,7 +129,7 @@ def test_what_the_fast_check_accepts_the_schema_accepts_with_equal_values(row):
     assert found == {name: expected.get(name) for name in FIELDS}
 
 
-@settings(max_examples=1500)
+@settings(max_examples=examples(1_500))
 @given(row=nearly_valid)
 def test_the_slow_check_writes_what_the_schema_loads(row):
     expected = verdict(row)
@@ -141,7 +142,7 @@ def test_the_slow_check_writes_what_the_schema_loads(row):
         assert found == {name: expected.get(name) for name in FIELDS}
 
 
-@settings(max_examples=1000)
+@settings(max_examples=examples(1_000))
 @given(row=nearly_valid)
 def test_the_schema_accepts_the_values_that_the_api_accepts(row):
     """What an import may write, the API may write too: the rules are the same."""
@@ -183,7 +184,7 @@ def test_a_ragged_row_is_refused_with_both_numbers(count):
     assert caught.value.code == "ragged"
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40))
 @given(rows=st.lists(nearly_valid, min_size=1, max_size=40))
 def test_postgresql_takes_every_row_that_is_accepted(app, rows):
     lines = [CHECKER.fast(list(row.values())) for row in rows]

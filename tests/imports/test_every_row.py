@@ -9,6 +9,7 @@ from sqlalchemy import text
 
 from catalog.extensions import db
 from catalog.imports import loading, service
+from tests.profiles import examples
 
 skus = st.sampled_from(["a", "A", "b", " b", "B ", "ä", "Ä", "c", "", "x" * 101])
 names = st.sampled_from(["One", "Two", "", "  ", "n\nn", 'q"q', "a\0"])
@@ -31,7 +32,7 @@ def written(rows: list) -> str:
 files = st.lists(good_or_bad_rows | broken_lines, min_size=1, max_size=30).map(written).filter(str.strip)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(60), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(first=files, second=files, mode=st.sampled_from(["upsert", "create_only", "update_only"]))
 def test_created_updated_unchanged_superseded_and_rejected_add_up_to_the_rows(
     importer, monkeypatch, first, second, mode

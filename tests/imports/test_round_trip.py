@@ -10,6 +10,7 @@ from sqlalchemy import text
 from catalog.extensions import db
 from catalog.products import service as products
 from tests.imports.conftest import counts
+from tests.profiles import examples
 
 RISKY = ("=1+1", "+1", "-1", "@a", "\tx", "\rx", "'=1", "''=1", "'", "''", "'x", "'\t", "=", "\n=", " =1", "'\r\n")
 ODD = (
@@ -58,7 +59,7 @@ catalogs = st.lists(product, min_size=1, max_size=8, unique_by=lambda one: one["
 
 
 @pytest.mark.parametrize("form", ["csv", "jsonl"])
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(40), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(catalog=catalogs)
 @example([{"sku": "=1", "name": "\t'=1", "description": "", "category": ""}])
 def test_what_is_exported_is_imported_as_unchanged_and_makes_the_same_products_anew(importer, form, catalog):
