@@ -10,6 +10,7 @@ from urllib.parse import quote
 import redis
 
 from catalog.config import ROOT
+from tests import forked
 from tests.faults.service import Process, Service
 from tests.secrets import canaries
 from tests.secrets.canaries import Canaries, Place
@@ -77,9 +78,14 @@ class Guarded(Service):
         """
         environment = {**self.environment, "DATA_DIR": str(self.folder / "commands"), **settings}
         command = [sys.executable, "-m", module, *verb]
-        ended = subprocess.run(
-            command, cwd=ROOT, env=environment, input=typed.encode(), capture_output=True, check=False, timeout=120
-        )
+        if module == "catalog.cli":
+            forked_run = forked.run(command[2:], environment)
+            output, errors = forked_run.stdout.encode(), forked_run.stderr.encode()
+            ended = subprocess.CompletedProcess(command, forked_run.returncode, output, errors)
+        else:
+            ended = subprocess.run(
+                command, cwd=ROOT, env=environment, input=typed.encode(), capture_output=True, check=False, timeout=120
+            )
         self.said.append((f"output of {' '.join(verb)}", ended.stdout + ended.stderr))
         return ended
 

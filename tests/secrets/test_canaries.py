@@ -15,6 +15,7 @@ from tests.secrets.flows import Flows
 from tests.secrets.guarded import Guarded, running
 
 
+@pytest.mark.processes
 def test_no_secret_is_left_in_logs_tables_redis_answers_exports_metrics_or_files(tmp_path, echo, receiver):
     known = Canaries()
     with running(tmp_path, known) as service:
