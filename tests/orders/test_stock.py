@@ -10,8 +10,9 @@ from catalog.orders import service
 from catalog.products import service as products
 from catalog.products.stock import Shortage, allot
 from tests.factories import make_product
+from tests.forked import running
 from tests.orders.conftest import body, content, events
-from tests.processes import running, served, wait_for
+from tests.processes import served, wait_for
 
 A, B = uuid.uuid4(), uuid.uuid4()
 
@@ -72,17 +73,18 @@ def test_processors_that_want_the_same_products_never_deadlock_and_sell_what_the
         assert left < 5 * 9
 
 
+@pytest.mark.processes
 def test_of_100_clients_after_37_units_37_get_one(committed, environment):
     settings = {**environment, "ORDER_RESERVE_STOCK": "true", "LOG_LEVEL": "WARNING"}
     with committed.app_context():
         lamp = make_product(sku="LAST", stock_quantity=37).id
-    worker = ("-m", "catalog.cli", "worker", "orders")
+    worker = ("catalog.cli", "worker", "orders")
     with served(settings, workers=2) as url, running(settings, *worker), running(settings, *worker):
         import requests
 
         def buy(number):
             order = body(number + 1, items=[{"sku": "LAST", "quantity": 1, "unit_price": 10}])
-            assert requests.post(f"{url}/api/v1/orders", json=order, timeout=20).status_code == 202
+            assert requests.post(f"{url}/api/v1/orders", json=order, timeout=60).status_code == 202
 
         in_threads(100, buy, numbered=True)
         ended = {"queued": 0, "processing": 0}
