@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -15,8 +16,8 @@ from catalog.app import create_app
 from catalog.extensions import db
 from tests import profiles, servers, shown
 from tests.emptying import empty_tables
+from tests.scheduling import FolderScheduling
 
-ROOT = Path(__file__).parent
 _servers: servers.Servers | None = None
 profiles.register()
 
@@ -42,12 +43,16 @@ def pytest_configure(config: pytest.Config) -> None:
         raise
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests of a folder that start processes in one test process, which then starts the servers once."""
-    for item in items:
-        if item.get_closest_marker("processes") and not item.get_closest_marker("xdist_group"):
-            item.add_marker(pytest.mark.xdist_group(str(item.path.parent.relative_to(ROOT))))
+    """Run the tests that start processes first: they are the long ones, and none should be left over at the end."""
+    first = {item.path for item in items if item.get_closest_marker("processes")}
+    items.sort(key=lambda item: item.path not in first)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> FolderScheduling | None:
+    """Keep a file's tests in one test process, and a folder's where they share servers."""
+    return FolderScheduling(config, log) if config.getvalue("dist") == "loadscope" else None
 
 
 def _migrate() -> None:

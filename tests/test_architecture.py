@@ -1,6 +1,7 @@
 """The rules of ARCHITECTURE.md, read from the code itself: one test a rule, which lists every offender."""
 
 import ast
+import re
 from collections.abc import Iterable, Iterator
 from functools import cached_property
 from importlib import import_module
@@ -213,3 +214,15 @@ def test_every_client_of_redis_is_made_in_one_place_which_knows_sentinels():
 
 def test_no_file_is_longer_than_can_be_held_in_mind():
     assert not [file.name for file in FILES if len(file.text.splitlines()) > 350]
+
+
+def test_test_files_that_start_processes_have_the_marker():
+    starts = re.compile(r"^from tests\.(processes|forked) import .*\b(served|web_server|running)\b", re.MULTILINE)
+    own_stage = ("faults", "browser", "conformance")
+    files = [
+        path for path in sorted((ROOT / "tests").rglob("test_*.py")) if path.parts[-2] not in (*own_stage, "console")
+    ]
+    assert any(map(starts.search, (path.read_text() for path in files)))
+    assert not [
+        path.name for path in files if starts.search(text := path.read_text()) and "pytest.mark.processes" not in text
+    ]

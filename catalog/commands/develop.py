@@ -22,7 +22,7 @@ ARGUMENTS = click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def test(everything: bool, arguments: tuple[str, ...]) -> None:
     """Run the tests in parallel; arguments are pytest's."""
     tier = [] if everything or _selects(arguments) else ["-m", "not processes"]
-    _pytest(["-n", "auto", "--dist", "loadgroup", *tier, *arguments])
+    _pytest(["-n", "auto", "--dist", "loadscope", "--no-loadscope-reorder", *tier, *arguments])
 
 
 def _selects(arguments: tuple[str, ...]) -> bool:
