@@ -26,6 +26,7 @@ bind = f"[{_host}]:{_settings['PORT']}" if ":" in _host else f"{_host}:{_setting
 worker_class = "catalog.web.worker.Worker"  # gthread, with threads only for requests that are there
 workers = _settings["WEB_WORKERS"] or os.cpu_count() or 1
 threads = _settings["WEB_THREADS"]
+worker_connections = 4_000  # slow clients hold a connection and no thread
 preload_app = True  # imported once, its memory shared
 forwarded_allow_ips = ""  # who is believed about addresses is TRUSTED_PROXIES' alone to say
 limit_request_line, limit_request_fields, limit_request_field_size = 8190, 100, 8190  # 414, 431

@@ -1,5 +1,6 @@
 """What the API's document says of every operation, so that the routes need not: shared errors, headers, examples."""
 
+import hashlib
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import flask_smorest
 import marshmallow as ma
 from apispec.ext.marshmallow.openapi import OpenAPIConverter
-from flask import Flask
+from flask import Flask, Response, json, request
 from marshmallow import validate
 from werkzeug.routing import IntegerConverter, PathConverter, UnicodeConverter, UUIDConverter
 
@@ -92,6 +93,7 @@ class Api(flask_smorest.Api):
 
     ERROR_SCHEMA = ProblemSchema
     DEFAULT_ERROR_RESPONSE_NAME = None  # each operation lists its errors
+    _document: tuple[bytes, str] | None = None  # as JSON, and its entity tag
 
     def init_app(self, app: Flask, **kwargs: Any) -> None:
         """Set up the document, before any blueprint is registered."""
@@ -105,6 +107,16 @@ class Api(flask_smorest.Api):
         self.register_converter(UnicodeConverter, _parameter(minLength=1, example=examples.ID))
         self.register_converter(IntegerConverter, _parameter(type="integer", minimum=0, example=123))
         self.register_converter(PathConverter, _parameter(minLength=1, example="LAMP-001"))
+
+    def _openapi_json(self) -> Response:
+        """Return the document. It is made once for each process: that takes 100 ms, and anyone may ask for it."""
+        if self._document is None:
+            document = json.dumps(self.spec.to_dict(), separators=(",", ":")).encode()
+            self._document = document, hashlib.sha256(document).hexdigest()[:16]
+        body, tag = self._document
+        response = Response(body, mimetype="application/json")
+        response.set_etag(tag)
+        return response.make_conditional(request)
 
     def _register_error_handlers(self) -> None:
         """Leave errors to catalog.errors: flask-smorest's own handler would drop `Allow` from a 405."""

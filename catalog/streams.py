@@ -1,16 +1,18 @@
-"""Answers that take long: how many a process gives at once, and what COPY writes as a stream of bytes.
+"""Streamed responses: how many a process sends at once, and what COPY writes as a stream of bytes.
 
-Such an answer holds its thread until the client has all of it. At most half of a process's threads may be held,
-so that the other requests are never left without one.
+A stream holds its thread, and often a connection to PostgreSQL, until the client has all of it. At most half of a
+process's threads may be held, so that other requests always find one.
 """
 
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from flask import Flask, current_app
 from sqlalchemy import Connection
+
+from catalog.errors import Unavailable
 
 PIECE_BYTES = 1 << 16
 
@@ -45,6 +47,34 @@ def register(app: Flask) -> None:
 def slots() -> Slots:
     """Return the slots of the current application's process."""
     return current_app.extensions["catalog-streams"]  # type: ignore[no-any-return]
+
+
+def take_slot() -> Release:
+    """Take a slot and return what gives it back. Raises Unavailable where all are taken."""
+    free = slots()
+    release = free.take()
+    if release is None and free.number:
+        raise Unavailable("Too many downloads are running. Please try again.")
+    return release or (lambda: None)  # a process with one thread has no slots
+
+
+class Stream:
+    """The pieces of a response, with the slot that they hold until the server calls `close()`."""
+
+    def __init__(self, pieces: Iterator[str], release: Release):
+        self._pieces, self._release = pieces, release
+
+    def __iter__(self) -> Iterator[str]:
+        return self._pieces
+
+    def close(self) -> None:
+        """End the iterator, also in the middle, and give the slot back."""
+        try:
+            close = getattr(self._pieces, "close", None)
+            if close:
+                close()
+        finally:
+            self._release()
 
 
 class CopyOut:

@@ -179,9 +179,10 @@ def carry_out(import_id: uuid.UUID) -> Import:
         return imported
 
 
-def error_file(import_id: uuid.UUID) -> Iterator[str]:
-    """Return every refused row of an import as the text of a CSV file, piece by piece. Raises NotFound."""
-    return report.error_file(get(import_id).header, _refused(db.engine, import_id))
+def error_file(import_id: uuid.UUID) -> streams.Stream:
+    """Return every rejected row of an import as CSV text, in pieces. Raises NotFound, Unavailable."""
+    header = get(import_id).header
+    return streams.Stream(report.error_file(header, _refused(db.engine, import_id)), streams.take_slot())
 
 
 def run(import_id: uuid.UUID) -> None:

@@ -12,7 +12,6 @@ from typing import Any
 from sqlalchemy import Connection, Engine, literal_column
 
 from catalog import replica, streams
-from catalog.errors import Unavailable
 from catalog.products import listing, searching
 from catalog.products.models import Product
 
@@ -56,17 +55,13 @@ class Export:
 
 
 def start(query: dict[str, Any]) -> Export:
-    """Begin the export that a loaded ProductExportSchema asks for. Raises Unavailable where too many are under way."""
+    """Begin the export that a loaded ProductExportSchema asks for. Raises Unavailable where too many are running."""
     return replica.first(lambda engine: _start(engine, query))
 
 
 def _start(engine: Engine, query: dict[str, Any]) -> Export:
     form = query.get("format", "csv")
-    slots = streams.slots()
-    release = slots.take()
-    if release is None and slots.number:
-        raise Unavailable("Too many exports are under way. Please try again.")
-    release = release or (lambda: None)  # the one thread there is
+    release = streams.take_slot()
     try:
         connection = engine.connect()
     except Exception:

@@ -1,47 +1,53 @@
-"""A request on its way in: what has come of it, and how long the rest may take."""
+"""A request that is being received: what has arrived, and how long the rest may take."""
 
-import re
 import socket
 import time
+from collections.abc import Callable
 from typing import Any
 
-from gunicorn.http.errors import ParseException
+from gunicorn.http.errors import LimitRequestHeaders, ParseException
 from gunicorn.http.unreader import SocketUnreader
 
-HELD_BYTES = 1_000_000  # larger bodies are read by a thread while they come; JSON may be no larger
+HELD_BYTES = 1_000_000  # larger bodies are read by a thread while they arrive; JSON may be no larger
 PATIENCE_SECONDS = 10.0
-BYTES_A_SECOND = 20_000  # what comes slower for longer than that is cut off
+BYTES_A_SECOND = 20_000  # a client that sends more slowly for longer than the patience is cut off
 PIECE_BYTES = 65_536
 HEAD_BYTES = 8_192
 
-_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d{1,19})[ \t]*\r\n")
+END_OF_HEAD = b"\r\n\r\n"
+
+ParseHead = Callable[[bytes], int | None]
 
 
 class Incoming:
-    """Takes in what a socket has, without waiting. `streamed` is true where a thread must read the body."""
+    """Receives what a socket has, without waiting. `streamed` is true where a thread must read the body.
 
-    def __init__(self, buffered: bytes, most_head: int):
+    `parse_head` is called once, with all bytes so far, when the head is complete. It returns the length of the body, or
+    None where a thread must find it out.
+    """
+
+    def __init__(self, buffered: bytes, max_head: int, parse_head: ParseHead):
         """Begin with what was read ahead of the request before, or by `first_piece()`."""
         self.began = time.monotonic()
-        self.streamed = False
-        self._most_head = most_head
+        self.streamed = self.is_parsed = False
+        self._max_head, self._parse_head = max_head, parse_head
         self._received = bytearray(buffered)
-        self._searched = 0
-        self._wanted: int | None = None  # bytes of head and body, known once the head is there
+        self._searched = self._parsed_bytes = 0
+        self._wanted = 0  # bytes of head and body, once the head has been parsed
 
     @property
     def received(self) -> bytes:
-        """All bytes so far."""
-        return bytes(self._received)
+        """The bytes that the parser has not had yet: of the body, and of what follows it."""
+        return bytes(self._received[self._parsed_bytes :])
 
     @property
     def size(self) -> int:
-        """How many they are."""
+        """The number of all bytes so far."""
         return len(self._received)
 
-    def take(self, connection: socket.socket) -> bool:
-        """Take in what is there; tell whether a thread can go on with it, or with the client's end."""
-        while not self._is_ready():
+    def receive(self, connection: socket.socket) -> bool:
+        """Receive what has arrived; return whether a thread can take over, also where the client has gone."""
+        while not self._is_complete():
             try:
                 piece = connection.recv(PIECE_BYTES, socket.MSG_DONTWAIT)
             except BlockingIOError:
@@ -54,57 +60,50 @@ class Incoming:
         return True
 
     def deadline(self) -> float:
-        """Return the time.monotonic() at which the whole must have come, or the next bytes."""
-        whole = self.began + PATIENCE_SECONDS + (self._wanted or 0) / BYTES_A_SECOND
+        """Return the time.monotonic() at which the whole must have arrived, or the next bytes."""
+        whole = self.began + PATIENCE_SECONDS + self._wanted / BYTES_A_SECOND
         return min(time.monotonic() + PATIENCE_SECONDS, whole)
 
-    def _is_ready(self) -> bool:
-        if self._wanted is None:
-            end = self._received.find(b"\r\n\r\n", max(0, self._searched - 3))
+    def _is_complete(self) -> bool:
+        if not self.is_parsed:
+            end = self._received.find(END_OF_HEAD, max(0, self._searched - 3))
             self._searched = len(self._received)
-            if end < 0:
-                return self._searched > self._most_head  # for the parser to refuse
-            self._read_head(end)
-        return self.streamed or len(self._received) >= (self._wanted or 0)
+            if end < 0 and self._searched <= self._max_head:
+                return False
+            self._parse(end + len(END_OF_HEAD))
+        return self.streamed or len(self._received) >= self._wanted
 
-    def _read_head(self, end: int) -> None:
-        """Find out how long the body is; the parser judges the head itself, with all that may be wrong with it."""
-        head = bytes(self._received[: end + 2]).lower()
-        found = _LENGTH.search(head)
-        length = int(found[1]) if found else 0
-        self.streamed = length > HELD_BYTES or b"\r\ntransfer-encoding:" in head or b"\r\nexpect:" in head
-        self._wanted = end + 4 + length
+    def _parse(self, head_bytes: int) -> None:
+        length = self._parse_head(bytes(self._received))
+        self.is_parsed, self._parsed_bytes = True, len(self._received)
+        self.streamed = length is None or length > HELD_BYTES
+        self._wanted = head_bytes + (length or 0)
 
 
 def first_piece(connection: socket.socket) -> bytes:
-    """Return what a socket has, as far as it is no longer than a head; blank where there is nothing, or no client."""
+    """Return what a socket has, up to the size of a head; blank where there is nothing, or no client."""
     try:
         return connection.recv(HEAD_BYTES, socket.MSG_DONTWAIT)
     except OSError:
         return b""
 
 
-def is_whole(piece: bytes) -> bool:
-    """Tell at a glance whether this is a head and no body, as most requests are; if in doubt it is not."""
-    if not piece.endswith(b"\r\n\r\n"):
-        return False
-    head = piece.lower()
-    return not (b"content-length" in head or b"transfer-encoding" in head or b"expect" in head)
-
-
 class PatientUnreader(SocketUnreader):
-    """Reads for a thread, which must not be held for ever: a body that comes too slowly ends in TimeoutError."""
+    """Reads for a thread, which must not wait for ever: a body that arrives too slowly ends in TimeoutError."""
 
     def __init__(self, connection: socket.socket):
         super().__init__(connection)
+        self.may_wait = True  # the loop, which parses heads, never does
         self.begin()
 
     def begin(self) -> None:
-        """Start the time of a new request."""
+        """Start the time limit of a new request."""
         self._ends = time.monotonic() + PATIENCE_SECONDS
 
     def chunk(self, size_hint: int | None = None) -> Any:
-        """Return the next bytes; each of them buys time, and none is saved up beyond the patience."""
+        """Return the next bytes. Each extends the time limit, by no more than the patience. Raises TimeoutError."""
+        if not self.may_wait:
+            raise LimitRequestHeaders("no end of the headers")
         left = self._ends - time.monotonic()
         if left <= 0:
             raise TimeoutError("The client sends too slowly")
