@@ -69,5 +69,6 @@ def event(name: str, data: str, identity: str = "") -> bytes:
 
 
 def answer(events: EventStream) -> Response:
-    """Return a stream as an answer."""
-    return Response(events, mimetype="text/event-stream", headers={"Cache-Control": "no-cache"})
+    """Return a stream as a response that proxies pass on event by event (`X-Accel-Buffering` is nginx's)."""
+    headers = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
+    return Response(events, mimetype="text/event-stream", headers=headers)

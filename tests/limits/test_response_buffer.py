@@ -25,6 +25,7 @@ def connect() -> Iterator[Connect]:
         server, client = socket.socketpair()
         for each in (server, client):
             each.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 8192)
+        client.settimeout(30)
         buffered = BufferedSocket(server, address, budget or Budget())
         opened.extend((buffered, client))
         return buffered, client
@@ -86,8 +87,7 @@ def test_a_client_that_receives_at_the_rate_is_never_too_slow(connect, monkeypat
     now = time.monotonic()
     for _ in range(40):  # 20 kB a second, checked each second; the clock is ours, the bytes are real
         now += 1
-        read(client, response_buffer.BYTES_PER_SECOND)
-        server.send_pending()
+        receive(server, client, response_buffer.BYTES_PER_SECOND)
         assert not server.is_too_slow(now)
 
 
@@ -97,13 +97,13 @@ def test_a_client_that_receives_half_the_rate_is_too_slow_after_twice_the_patien
     began = now = time.monotonic()
     while not server.is_too_slow(now):
         now += 1
-        read(client, response_buffer.BYTES_PER_SECOND // 2)
-        server.send_pending()
+        receive(server, client, response_buffer.BYTES_PER_SECOND // 2)
     assert 15 <= now - began <= 30
 
 
-def read(client: socket.socket, count: int) -> None:
+def receive(server: BufferedSocket, client: socket.socket, count: int) -> None:
     while count > 0:
+        server.send_pending()
         count -= len(client.recv(count))
 
 

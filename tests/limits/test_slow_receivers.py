@@ -14,7 +14,7 @@ from tests.processes import served, wait_for
 pytestmark = pytest.mark.processes
 
 DOCUMENT = "/api/openapi.json"  # larger than what the kernel takes for a window of 2 kB
-STATIC = "/static/vendor/htmx-2.0.10/htmx.min.js"
+STATIC = "/static/vendor/htmx.org-2.0.8/htmx.min.js"
 PATIENT = {"catalog.web.response_buffer.PATIENCE_SECONDS": 600.0}  # longer than a busy machine takes for a test
 HASTY = {"catalog.web.response_buffer.PATIENCE_SECONDS": 1.0}
 ESTABLISHED = 1  # the first byte of TCP_INFO
