@@ -8,7 +8,6 @@ many there are.
 
 import errno
 import fcntl
-import logging
 import select
 import socket
 import struct
@@ -22,11 +21,12 @@ from typing import Any
 
 PATIENCE_SECONDS = 10.0
 BYTES_PER_SECOND = 20_000
+SEND_BUFFER_BYTES = (
+    131_072  # in the kernel, which doubles it; its own choice is 2.3 MB for a client that receives nothing
+)
 STREAM_BUFFER_BYTES = 262_144  # a stream that has so much waiting pauses
 MAX_BUFFERED_BYTES = 32_000_000  # of all connections of a process together
 PAUSE_SECONDS = 0.5  # how often a paused stream checks the rate
-
-log = logging.getLogger("gunicorn.error")
 
 
 class SlowReceiver(ConnectionResetError):
@@ -39,8 +39,9 @@ class SlowReceiver(ConnectionResetError):
 class Budget:
     """The bytes that wait for slow receivers in one process. Thread-safe."""
 
-    def __init__(self, limit: int = MAX_BUFFERED_BYTES):
-        self.limit = limit
+    def __init__(self, limit: int | None = None):
+        self.limit = MAX_BUFFERED_BYTES if limit is None else limit
+        self.dropped = Counter[tuple[str, str]]()  # connections by address and reason, until the worker logs them
         self._waiting: dict[BufferedSocket, int] = {}
         self._total = 0
         self._lock = threading.Lock()
@@ -51,16 +52,16 @@ class Budget:
             if not connection.aborted:
                 self._set(connection, waiting)
             victims = self._choose_victims() if self._total > self.limit else []
-        for victim, bytes_left in victims:
-            victim.shut_down(bytes_left)
+        for victim in victims:
+            victim.shut_down()
 
     def _set(self, connection: "BufferedSocket", waiting: int) -> None:
         self._total += waiting - self._waiting.pop(connection, 0)
         if waiting:
             self._waiting[connection] = waiting
 
-    def _choose_victims(self) -> "list[tuple[BufferedSocket, int]]":
-        """Abort as many connections as it takes, those whose time ends first; return them with their bytes."""
+    def _choose_victims(self) -> "list[BufferedSocket]":
+        """Abort as many connections as it takes, those whose time ends first; return them."""
         by_address = Counter[str]()
         for each, waiting in self._waiting.items():
             by_address[each.address] += waiting
@@ -70,7 +71,7 @@ class Budget:
             if self._total <= self.limit:
                 break
             each.aborted = "too many bytes wait for this client's address"
-            chosen.append((each, self._waiting[each]))
+            chosen.append(each)
             self._set(each, 0)
         return chosen
 
@@ -80,6 +81,7 @@ class BufferedSocket(socket.socket):
 
     def __init__(self, connection: socket.socket, address: str, budget: Budget):
         super().__init__(connection.family, connection.type, connection.proto, fileno=connection.detach())
+        self.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
         self.address = address
         self.deadline = 0.0  # time.monotonic(), while bytes wait
         self.pending_bytes = 0
@@ -135,21 +137,24 @@ class BufferedSocket(socket.socket):
             self._taken = taken
         return bool(self.aborted) or now > self.deadline
 
-    def shut_down(self, bytes_left: int) -> None:
+    def shut_down(self) -> None:
         """End an aborted connection, from any thread; its owner is woken and finds out at its next call."""
-        log.warning("Dropped a slow client: address=%s bytes=%s reason=%s", self.address, bytes_left, self.aborted)
+        self._budget.dropped[self.address, self.aborted] += 1
         with suppress(OSError):
             self.shutdown(socket.SHUT_RDWR)
 
     def give_up(self) -> None:
         """End a connection whose client's time is over; for its owner."""
         self.aborted = self.aborted or "it receives less than 20 kB/s"
-        self.shut_down(self.pending_bytes)
+        self.shut_down()
         self._drop()
 
     def close(self) -> None:
-        """Drop what waits and close."""
+        """Drop what waits and close. An aborted connection is reset, so that the kernel drops its bytes too."""
         self._drop()
+        if self.aborted:
+            with suppress(OSError):
+                self.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         super().close()
 
     def _send(self, data: memoryview) -> int:

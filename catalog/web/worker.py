@@ -7,6 +7,7 @@ threads while they arrive: by less than half of them, and only while bytes keep 
 """
 
 import json
+import logging
 import resource
 import socket
 import time
@@ -37,6 +38,8 @@ LINGER_SECONDS = 2.0  # for the client to close first, so that its last bytes ar
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 SPARE_FILES = 256  # that a process opens for other things than connections
 
+log = logging.getLogger("gunicorn.error")
+
 
 class Worker(EvenWorker):
     """A connection is in one of gunicorn's collections or in one of these.
@@ -57,7 +60,7 @@ class Worker(EvenWorker):
         self._max_head = self.cfg.limit_request_line + self.cfg.limit_request_fields * (
             self.cfg.limit_request_field_size + 2
         )
-        self.worker_connections = min(self.worker_connections, _open_file_limit() - SPARE_FILES)
+        self.worker_connections: int = min(self.cfg.worker_connections, _open_file_limit() - SPARE_FILES)
         self.max_keepalived = self.worker_connections - self.cfg.threads
 
     def accept(self, listener: object) -> None:
@@ -123,6 +126,12 @@ class Worker(EvenWorker):
             self._give_up(conn)
         for conn in [conn for conn, ends in self._lingering.items() if ends <= now]:
             self._end_linger(conn)
+        self._log_dropped()
+
+    def _log_dropped(self) -> None:
+        while self._budget.dropped:
+            (address, reason), count = self._budget.dropped.popitem()
+            log.warning("Dropped slow clients: address=%s count=%s reason=%s", address, count, reason)
 
     def _begin(self, conn: Any) -> None:
         conn.sock = BufferedSocket(conn.sock, _address(conn.client), self._budget)

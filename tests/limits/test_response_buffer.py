@@ -17,14 +17,13 @@ Connect = Callable[..., tuple[BufferedSocket, socket.socket]]
 
 
 @pytest.fixture
-def connect() -> Iterator[Connect]:
+def connect(monkeypatch: pytest.MonkeyPatch) -> Iterator[Connect]:
     """Return pairs of a server's buffered socket and its client's, with small buffers."""
     opened: list[socket.socket] = []
+    monkeypatch.setattr(response_buffer, "SEND_BUFFER_BYTES", 8192)
 
     def make(budget: Budget | None = None, address: str = "192.0.2.1") -> tuple[BufferedSocket, socket.socket]:
         server, client = socket.socketpair()
-        for each in (server, client):
-            each.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 8192)
         client.settimeout(30)
         buffered = BufferedSocket(server, address, budget or Budget())
         opened.extend((buffered, client))
