@@ -44,6 +44,7 @@ class Feed:
     def _make_parts(self) -> Iterator[bytes]:
         part: list[str] = []
         for line, cells, problem in self._records:
+            self._lease.check()  # a single row may take long: its transforms, or the search for it
             self.rows += 1
             valid = self._checker.fast(cells) if problem is None else None
             if valid is None and (valid := self._second_look(line, cells, problem)) is None:
@@ -58,7 +59,6 @@ class Feed:
         return SEPARATOR + escaped(raw_json(cells)) if self._keep_raw else ""
 
     def _sent(self, part: list[str]) -> bytes:
-        self._lease.check()
         self.valid += len(part)
         self._lease.reached(READ_PERCENT * self.rows // max(self._expected, self.rows, 1))
         return "".join(part).encode()
@@ -76,6 +76,4 @@ class Feed:
 
     def _reject(self, import_id: uuid.UUID, line: int, cells: list[str], refusal: RowRejected) -> None:
         self.rejected += 1
-        if self.rejected % ROWS_A_PART == 0:
-            self._lease.check()
         self._writer.writerow([import_id, line, refusal.field, refusal.code, refusal.message, raw_json(cells)])

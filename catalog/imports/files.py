@@ -3,7 +3,7 @@
 import gzip
 import io
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -25,7 +25,7 @@ _GZIP = b"\x1f\x8b"
 _ZIP = b"PK\x03\x04"
 _MAGIC = {
     _ZIP: "an .xlsx or .zip file",
-    b"\xd0\xcf\x11\xe0": "an .xls file",
+    b"\xd0\xcf\x11\xe0": "an .xls file or one with a password",
     b"\x89PNG": "a PNG picture",
     b"\xff\xd8\xff": "a JPEG picture",
     b"GIF8": "a GIF picture",
@@ -36,6 +36,13 @@ _MAGIC = {
     b"7z\xbc\xaf": "a .7z file",
     b"\x7fELF": "a program",
 }
+
+
+Tick = Callable[[], None]  # called for every piece that is read: raises when it is time to stop
+
+
+def unbounded() -> None:
+    """Never stop."""
 
 
 class BadFile(BadRequest):
@@ -75,8 +82,8 @@ def read_head(path: Path) -> tuple[bytes, bool]:
         return head, not file.read(1)
 
 
-def chunks(path: Path, limit: int) -> Iterator[bytes]:
-    """Yield the whole file, unpacked, in pieces of 256 KB.
+def chunks(path: Path, limit: int, tick: Tick = unbounded) -> Iterator[bytes]:
+    """Yield the whole file, unpacked, in pieces of 256 KB; `tick` is called before each.
 
     A .gz may hold four times `limit` bytes, and 250 times its own size. Raises TooLarge, and BadFile for
     a .gz that is damaged or cut off.
@@ -86,16 +93,18 @@ def chunks(path: Path, limit: int) -> Iterator[bytes]:
     seen = 0
     with _opened(path) as file:
         while chunk := file.read(CHUNK_BYTES):
+            tick()
             seen += len(chunk)
             if seen > max(allowed, size):
                 raise TooLarge(f"The file unpacks to more than {allowed:,} bytes.")
             yield chunk
 
 
-def line_blocks(path: Path, encoding: str) -> Iterator[list[str]]:
-    """Yield the lines of the file, with their ends, in lists of about 256 thousand characters."""
+def line_blocks(path: Path, encoding: str, tick: Tick = unbounded) -> Iterator[list[str]]:
+    """Yield the lines of the file, with their ends, in lists of about 256 thousand characters; `tick` before each."""
     with _opened(path) as raw, io.TextIOWrapper(raw, encoding, newline="") as text:
         while block := text.readlines(LINES_HINT):
+            tick()
             yield block
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from catalog.errors import BadRequest, ValidationFailed, field_error
 from catalog.imports import files
 from catalog.imports.check import RowRejected
-from catalog.imports.files import BadFile
+from catalog.imports.files import BadFile, Tick
 from catalog.imports.reader import FIELDS, OURS, Header, Record
 from catalog.strictjson import parse_json
 
@@ -45,10 +45,10 @@ def _unknown_keys(head: bytes) -> list[str]:
     return [key for key in found if key not in (*FIELDS, *OURS, "title", "rating")]
 
 
-def lines(path: Path, limit: int) -> Iterator[bytes]:
+def lines(path: Path, limit: int, tick: Tick = files.unbounded) -> Iterator[bytes]:
     """Yield the lines of the file as they are, unpacked. Raises TooLarge, and BadFile for a line without an end."""
     rest, number = b"", 1
-    for chunk in files.chunks(path, limit):
+    for chunk in files.chunks(path, limit, tick):
         *whole, rest = (rest + chunk).split(b"\n")
         yield from whole
         number += len(whole)

@@ -10,7 +10,7 @@ from typing import Any
 
 from catalog.errors import CatalogError, FieldError, ValidationFailed, field_error
 from catalog.imports.check import Checker, RowRejected
-from catalog.imports.reader import FIELDS, Header
+from catalog.imports.reader import FIELDS, Header, Record
 from catalog.strictjson import parse_json
 from catalog.transforms import service as transforms
 
@@ -121,7 +121,7 @@ def checker(header: Header, columns: Sequence[Column]) -> Checker:
     return MappedChecker(header, columns) if any(column.steps for column in columns) else Checker(header)
 
 
-def try_out(rows: Sequence[tuple[int, list[str]]], header: Header, columns: Sequence[Column]) -> None:
+def try_out(rows: Sequence[Record], header: Header, columns: Sequence[Column]) -> None:
     """Refuse a mapping one of whose columns fails on each of the first rows, given with their lines.
 
     A single wrong cell is its row's fault and rejected in the import. Raises ValidationFailed that names
@@ -130,8 +130,8 @@ def try_out(rows: Sequence[tuple[int, list[str]]], header: Header, columns: Sequ
     tried = MappedChecker(header, columns)
     failed = [
         {column.name: (line, why) for column, why in tried.failures(cells)}
-        for line, cells in rows
-        if len(cells) == len(header.names)
+        for line, cells, problem in rows
+        if problem is None and len(cells) == len(header.names)
     ]
     always = [name for name in (failed[0] if failed else ()) if all(name in one for one in failed)]
     if always:

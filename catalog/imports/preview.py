@@ -7,7 +7,7 @@ from typing import Any
 from catalog.errors import CatalogError, FieldError, ValidationFailed
 from catalog.imports import mapping, mappings, sources, survey
 from catalog.imports.check import RowRejected
-from catalog.imports.reader import FIELDS, Header
+from catalog.imports.reader import FIELDS, Header, Record
 from catalog.transforms import service as transforms
 
 ROWS = 10
@@ -66,7 +66,7 @@ def of(path: Path, filename: str, options: dict[str, Any]) -> Preview:
     mappable = not isinstance(source, sources.JsonLines)
     document, errors = _document(options, outline) if mappable else ({}, [])
     columns, more = _columns(document)
-    judged, problems = _judged(source, columns, rows) if not errors + more else ([], [])
+    judged, problems = _judged(source, columns) if not errors + more else ([], [])
     fields = {column.name: column for column in columns}
     return Preview(
         delimiter=outline.delimiter if textual else None,
@@ -98,31 +98,31 @@ def _columns(document: mapping.Document) -> tuple[list[mapping.Column], list[Fie
         return [], error.errors
 
 
-def _judged(
-    source: sources.Source, columns: list[mapping.Column], rows: list[sources.Row]
-) -> tuple[list[Row], list[FieldError]]:
+def _judged(source: sources.Source, columns: list[mapping.Column]) -> tuple[list[Row], list[FieldError]]:
     try:
         header = source.header(mapping.renames(columns))
         checker = mapping.checker(header, columns)
     except ValidationFailed as error:
         return [], error.errors
-    return [Row(line, _refusal(checker, cells)) for line, cells in rows], []
+    return [Row(line, _refusal(checker, cells, found)) for line, cells, found in source.first_rows(header, ROWS)], []
 
 
-def _refusal(checker: Any, cells: list[str]) -> str | None:
+def _refusal(checker: Any, cells: list[str], problem: str | Exception | None) -> str | None:
     try:
+        if isinstance(problem, Exception):
+            raise problem
         checker.slow(cells)
     except RowRejected as error:
         return f"{error.field}: {error.message}"
     return None
 
 
-def _column(place: int, outline: Header, mapped: dict[str, mapping.Column], rows: list[sources.Row]) -> Column:
+def _column(place: int, outline: Header, mapped: dict[str, mapping.Column], rows: list[Record]) -> Column:
     name = outline.names[place]
     column = next((one for key, one in mapped.items() if key.strip().lower() == name.strip().lower()), None)
     own = _is_own(name)
     target = column.field if column else _own_field(name) if own else None
-    cells = [_cell(cells[place] if place < len(cells) else "", column) for _, cells in rows]
+    cells = [_cell(cells[place] if place < len(cells) else "", column) for _, cells, _ in rows]
     return Column(name, target, " | ".join(_written(column)), own, cells)
 
 

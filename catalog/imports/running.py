@@ -88,7 +88,7 @@ def _carry_out(lease: Lease, settings: dict[str, Any]) -> tuple[str, str | None]
 
 
 def _stage(lease: Lease, imported: Any, settings: dict[str, Any]) -> reader.Header:
-    source = sources.of(storage.path_of(lease.id), imported.filename, imported.options)
+    source = sources.of(storage.path_of(lease.id), imported.filename, imported.options, lease.check)
     columns = mapping.read(imported.options.get("mapping"))
     header = source.header(mapping.renames(columns))
     with lease.engine.connect() as connection:

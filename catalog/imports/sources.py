@@ -1,17 +1,19 @@
 """The kinds of files that are imported: how each shows its header, is surveyed, and yields its records."""
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from catalog.errors import ValidationFailed, field_error
 from catalog.imports import files, jsonlines, reader, workbook
+from catalog.imports.deadline import Deadline, TooSlow
+from catalog.imports.files import Tick
 from catalog.imports.reader import Header, Record
 from catalog.imports.survey import Survey, head_text, survey
-
-Row = tuple[int, list[str]]
 
 
 @dataclass(frozen=True)
@@ -20,6 +22,7 @@ class Text:
 
     path: Path
     options: dict[str, Any]
+    tick: Tick
 
     def header(self, renames: Mapping[str, str]) -> Header:
         """Return the header; `renames` as of `reader.read_header()`. Raises ValidationFailed and BadFile."""
@@ -33,18 +36,19 @@ class Text:
         """Return the header as it is, whatever it lacks. Raises BadFile."""
         return reader.outline(head_text(self.path, self.options["encoding"])[0], self.options["delimiter"])
 
-    def first_rows(self, header: Header, count: int) -> list[Row]:
-        """Return the first rows with their lines."""
+    def first_rows(self, header: Header, count: int) -> list[Record]:
+        """Return the first rows."""
         text, whole = head_text(self.path, self.options["encoding"])
-        return reader.first_rows(text, header, count, whole=whole)
+        return [(line, cells, None) for line, cells in reader.first_rows(text, header, count, whole=whole)]
 
     def survey(self, limit: int) -> Survey:
         """Return the encoding, and about how many records there are. Raises as `survey.survey()`."""
-        return survey(self.path, self.options["encoding"], limit)
+        return survey(self.path, self.options["encoding"], limit, self.tick)
 
     def records(self, found: Survey, header: Header, limit: int) -> Iterator[Record]:
         """Yield the records after the header."""
-        return islice(reader.records(files.line_blocks(self.path, found.encoding), header.delimiter), 1, None)
+        blocks = files.line_blocks(self.path, found.encoding, self.tick)
+        return islice(reader.records(blocks, header.delimiter), 1, None)
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,7 @@ class JsonLines:
 
     path: Path
     options: dict[str, Any]
+    tick: Tick
 
     def header(self, renames: Mapping[str, str]) -> Header:
         """Return the columns, which have the API's names. Raises ValidationFailed, also for a mapping, and BadFile."""
@@ -64,18 +69,21 @@ class JsonLines:
         """Return the columns, which have the API's names. Raises as `header()`."""
         return jsonlines.read_header(self.path)
 
-    def first_rows(self, header: Header, count: int) -> list[Row]:
-        """Return the first rows with their lines; what is no record is left out."""
-        found = jsonlines.records(jsonlines.lines(self.path, 1 << 40))
-        return [(number, cells) for number, cells, problem in islice(found, count) if problem is None]
+    def first_rows(self, header: Header, count: int) -> list[Record]:
+        """Return the first rows, or those that are found in time; what is no record is left out."""
+        found: list[Record] = []
+        with suppress(TooSlow):
+            for record in islice(jsonlines.records(jsonlines.lines(self.path, 1 << 40, self.tick)), count):
+                found.append(record)
+        return [record for record in found if record[2] is None]
 
     def survey(self, limit: int) -> Survey:
         """Return how many lines there are. Raises TooLarge and BadFile."""
-        return Survey("utf-8", sum(1 for line in jsonlines.lines(self.path, limit) if line.strip()))
+        return Survey("utf-8", sum(1 for line in jsonlines.lines(self.path, limit, self.tick) if line.strip()))
 
     def records(self, found: Survey, header: Header, limit: int) -> Iterator[Record]:
         """Yield the records."""
-        return jsonlines.records(jsonlines.lines(self.path, limit))
+        return jsonlines.records(jsonlines.lines(self.path, limit, self.tick))
 
 
 @dataclass(frozen=True)
@@ -84,35 +92,47 @@ class Workbook:
 
     path: Path
     options: dict[str, Any]
+    tick: Tick
 
     def header(self, renames: Mapping[str, str]) -> Header:
         """Return the first row of the sheet; `renames` as of `reader.read_header()`. Raises as that, and BadFile."""
-        return workbook.read_header(self.path, self.options.get("sheet") or None, renames)
+        header = reader.header_of(self._head.names, renames)
+        if not self._head.rows:
+            raise ValidationFailed([field_error("file", "The sheet has a header and no rows.", "empty")])
+        return header
 
     def outline(self) -> Header:
         """Return the first row of the sheet, whatever it lacks. Raises as `header()`."""
-        return workbook.outline(self.path, self.options.get("sheet") or None)
+        return reader.outline_of(self._head.names)
 
-    def first_rows(self, header: Header, count: int) -> list[Row]:
-        """Return the first rows with their numbers."""
-        rows = workbook.records(self.path, self.options.get("sheet") or None, len(header.names))
-        return [(number, cells) for number, cells, _ in islice(rows, count)]
+    def first_rows(self, header: Header, count: int) -> list[Record]:
+        """Return the first rows, with those that cannot be imported."""
+        return [workbook.as_record(row, header) for row in self._head.rows[:count]]
 
     def survey(self, limit: int) -> Survey:
         """Return how many rows the sheet says it has."""
-        return Survey("xlsx", workbook.rows_hint(self.path, self.options.get("sheet") or None))
+        return Survey("xlsx", self._head.expected)
 
     def records(self, found: Survey, header: Header, limit: int) -> Iterator[Record]:
-        """Yield the rows after the first."""
-        return workbook.records(self.path, self.options.get("sheet") or None, len(header.names))
+        """Yield the rows after the header."""
+        return workbook.records(self.path, self._sheet, header, limit, self.tick)
+
+    @cached_property
+    def _head(self) -> workbook.Head:
+        return workbook.read_head(self.path, self._sheet, self.tick)
+
+    @property
+    def _sheet(self) -> str | None:
+        return self.options.get("sheet") or None
 
 
 Source = Text | JsonLines | Workbook
 
 
-def of(path: Path, filename: str, options: dict[str, Any]) -> Source:
-    """Return how to read an uploaded file, by its name."""
+def of(path: Path, filename: str, options: dict[str, Any], tick: Tick | None = None) -> Source:
+    """Return how to read an uploaded file, by its name. Without a `tick` its head is read, within two seconds."""
+    tick = tick or Deadline()
     name = filename.lower().removesuffix(".gz")
     if name.endswith(".xlsx"):
-        return Workbook(path, options)
-    return JsonLines(path, options) if name.endswith(".jsonl") else Text(path, options)
+        return Workbook(path, options, tick)
+    return JsonLines(path, options, tick) if name.endswith(".jsonl") else Text(path, options, tick)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from catalog.imports import files
-from catalog.imports.files import BadFile
+from catalog.imports.files import BadFile, Tick
 
 MAX_LINE_BYTES = 1 << 20
 
@@ -28,14 +28,14 @@ class Survey:
     records: int
 
 
-def survey(path: Path, fallback: str | None, limit: int) -> Survey:
+def survey(path: Path, fallback: str | None, limit: int, tick: Tick = files.unbounded) -> Survey:
     """Find the encoding of a file: its BOM, then strict UTF-8, then `fallback`; and count its records.
 
-    `limit` is the size in bytes that a plain file may have. Raises WrongEncoding that names line and byte,
-    BadFile for what cannot be read as lines, and TooLarge.
+    `limit` is the size in bytes that a plain file may have; `tick` is called for every piece of it. Raises
+    WrongEncoding that names line and byte, BadFile for what cannot be read as lines, and TooLarge.
     """
     head, _ = files.read_head(path)
-    return _first(candidates(head, fallback), lambda name: scan(files.chunks(path, limit), name))
+    return _first(candidates(head, fallback), lambda name: scan(files.chunks(path, limit, tick), name))
 
 
 def head_text(path: Path, fallback: str | None) -> tuple[str, bool]:

@@ -16,6 +16,8 @@ import psutil
 import pytest
 
 from tests.hostile.conftest import PRODUCTS, Service, problem, said
+from tests.imports.workbooks import HEADER as TOP
+from tests.imports.workbooks import PRODUCT, book, packed, parts, row, sheet
 from tests.processes import running, served, wait_for
 
 pytestmark = pytest.mark.processes
@@ -97,7 +99,18 @@ FILES: dict[str, Case] = {
                                   Imported(ONE_BAD, {2: "stock_quantity"}, ("B",))),
     "a gzip bomb": (gzip.compress(b"sku,name\n" + b"A,One\n" * (12 << 20)), "p.csv.gz", {},
                     Imported({}, error="unpacks to more")),
-    "a zip bomb in a workbook": (zipped(xl__workbook=bytes(120 << 20)), "p.xlsx", {}, Refused(413, "unpacks")),
+    "a zip bomb in a workbook": (packed({**parts(TOP, PRODUCT), "xl/workbook.xml": bytes(120 << 20)}), "p.xlsx", {},
+                                 Refused(413, "unpacks")),
+    "a zip bomb as a sheet": (packed({**parts(), "xl/worksheets/sheet1.xml": bytes(120 << 20)}), "p.xlsx", {},
+                              Refused(413, "unpacks")),
+    "a row far down a workbook": (book(TOP, PRODUCT, '<row r="1048576"><c r="A1048576" s="1"/></row>'), "p.xlsx", {},
+                                  Imported({"created": 1}, skus=("OK1",))),
+    "a row that no workbook has": (book(TOP, PRODUCT.replace('r="2"', 'r="1099511627776"')), "p.xlsx", {},
+                                   Refused(400, "no row that a sheet can have")),
+    "an error in a workbook": (book(TOP, row("A", '<c t="e"><v>#N/A</v></c>'), row("B", "Desk")), "p.xlsx", {},
+                               Imported(ONE_BAD, {2: "#N/A"}, ("B",))),
+    "a workbook that is not whole": (packed({**parts(), "xl/worksheets/sheet1.xml": sheet(TOP, PRODUCT)[:-40]}),
+                                     "p.xlsx", {}, Refused(400, "damaged")),
     "a cut gzip": (gzip.compress(b"sku,name\nA,Lamp\n")[:-9], "p.csv.gz", {}, Refused(400, "cut off")),
     "a .csv that is an .xlsx": (zipped(a=b"x"), "p.csv", {}, Refused(415, "an .xlsx or .zip file")),
     "a .csv that is a picture": (b"\x89PNG\r\n\x1a\n" + bytes(50), "p.csv", {}, Refused(415, "a PNG picture")),

@@ -9,7 +9,8 @@ from datetime import date, datetime
 import pytest
 from openpyxl import Workbook
 
-from catalog.imports import service, workbook
+from catalog.imports import service
+from tests.imports import workbooks
 from tests.imports.conftest import counts
 
 
@@ -103,7 +104,7 @@ def test_a_sheet_is_read_as_it_is_shown(importer):
     )
     import_id = importer.submit(content, "Products.XLSX")
     service.run(import_id)
-    assert errors(importer, import_id) == [(4, "name", "invalid"), (5, "row", "ragged")]
+    assert errors(importer, import_id) == [(4, "name", "no_result"), (5, "row", "ragged")]
     found = importer.by_sku()
     lamp = found["12"]
     assert (float(lamp["price"]), lamp["active"], lamp["stock_quantity"]) == (19.99, True, 3)
@@ -136,6 +137,7 @@ def with_part(content: bytes, name: str, part: bytes) -> bytes:
 
 
 GOOD = book(["sku", "name"], ["A", "Lamp"])
+SHARED = workbooks.book(workbooks.HEADER, workbooks.row("A", '<c t="s"><v>0</v></c>'), sst=workbooks.strings("Lamp"))
 BOMB = b"<!DOCTYPE x [<!ENTITY a 'aaaaaaaaaa'><!ENTITY b '&a;&a;&a;'>]><x>&b;</x>"
 
 
@@ -147,7 +149,7 @@ BOMB = b"<!DOCTYPE x [<!ENTITY a 'aaaaaaaaaa'><!ENTITY b '&a;&a;&a;'>]><x>&b;</x
         (zipped(a=b"x"), 400, "damaged"),
         (with_part(GOOD, "xl/workbook.xml", BOMB), 400, "damaged"),
         (with_part(GOOD, "xl/worksheets/sheet1.xml", bytes(200 << 20)), 413, "unpacks to more"),
-        (with_part(GOOD, "xl/sharedStrings.xml", bytes(workbook.MAX_PART_BYTES + 1)), 413, "unpacks to more"),
+        (with_part(SHARED, "xl/sharedStrings.xml", bytes((64 << 20) + 1)), 413, "unpacks to more"),
         (b"sku,name\nA,Lamp\n", 415, "no .xlsx file"),
         (book(["sku", "name"]), 400, "no rows"),
         (book(["name"], ["A"]), 400, "no column sku"),
