@@ -186,7 +186,8 @@ def find_installer() -> tuple[list[str], dict[str, str]]:
 
 def uv_install(uv: str) -> list[str]:
     """Return the command of uv that installs into `.venv`."""
-    return [uv, "pip", "install", "--color=never", "--python", str(PYTHON)]
+    # Compiled here: at the first start all processes would compile the same modules at the same time, for 15 s.
+    return [uv, "pip", "install", "--color=never", "--compile-bytecode", "--python", str(PYTHON)]
 
 
 def find_pip() -> list[str]:
