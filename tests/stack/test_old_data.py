@@ -39,7 +39,7 @@ def extract(name: str, data: Path) -> None:
 @pytest.fixture
 def servers(tmp_path_factory):
     folder = tmp_path_factory.mktemp("old-data")
-    for parent in (folder, *list(folder.parents)[:2]):
+    for parent in (folder, *list(folder.parents)[: 3 if "PYTEST_XDIST_WORKER" in os.environ else 2]):
         parent.chmod(0o755)  # PostgreSQL's own account must get through where root runs the tests
     embedded = Embedded(folder / "data", {"fsync": "off", "shared_buffers": "16MB"})
     yield embedded
