@@ -129,6 +129,13 @@ class _Worker(Worker):
 
     max_connection_wait_time = 2.0
 
+    def _set_ip_address(self, connection: redis.Redis) -> None:
+        """Ask Redis for this worker's address; redis-py fails to read that of a socket whose path has a space."""
+        try:
+            super()._set_ip_address(connection)
+        except ValueError:
+            self.ip_address = "unknown"
+
 
 def in_app_context(job: Any) -> Any:
     """Decorate a job so that it runs inside an application context of its own, in a worker or in a test."""

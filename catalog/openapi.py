@@ -108,7 +108,7 @@ class Api(flask_smorest.Api):
         self.register_converter(IntegerConverter, _parameter(type="integer", minimum=0, example=123))
         self.register_converter(PathConverter, _parameter(minLength=1, example="LAMP-001"))
 
-    def _openapi_json(self) -> Response:
+    def _openapi_json(self) -> Any:
         """Return the document. It is made once for each process: that takes 100 ms, and anyone may ask for it."""
         if self._document is None:
             document = json.dumps(self.spec.to_dict(), separators=(",", ":")).encode()

@@ -4,7 +4,6 @@ import json
 import subprocess
 import sys
 import zipfile
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -216,7 +215,7 @@ def test_time_that_others_took_is_not_counted_against_a_file(monkeypatch):
 
 
 @pytest.fixture
-def held(monkeypatch) -> Iterator[list[leases.Lease]]:
+def held(monkeypatch) -> list[leases.Lease]:
     """The leases that are taken, which renew themselves more often."""
     found: list[leases.Lease] = []
     acquire = leases.acquire

@@ -97,10 +97,10 @@ def parts(
     related = [("worksheet", f"worksheets/sheet{number}.xml") for number in range(1, len(sheets) + 1)]
     for (_, target), content in zip(related, sheets.values(), strict=True):
         found[f"xl/{target}"] = content
-    for role, name, content in (("sharedStrings", "sharedStrings.xml", sst), ("styles", "styles.xml", style)):
-        if content is not None:
+    for role, name, part in (("sharedStrings", "sharedStrings.xml", sst), ("styles", "styles.xml", style)):
+        if part is not None:
             related.append((role, name))
-            found[f"xl/{name}"] = content
+            found[f"xl/{name}"] = part
     found["xl/_rels/workbook.xml.rels"] = relationships(*related)
     return found
 
