@@ -109,7 +109,7 @@ class Api(flask_smorest.Api):
         self.register_converter(PathConverter, _parameter(minLength=1, example="LAMP-001"))
 
     def _openapi_json(self) -> Any:
-        """Return the document. It is made once for each process: that takes 100 ms, and anyone may ask for it."""
+        """Return the document, made once for each process: making it takes 20 ms, and anyone may ask for it."""
         if self._document is None:
             document = json.dumps(self.spec.to_dict(), separators=(",", ":")).encode()
             self._document = document, hashlib.sha256(document).hexdigest()[:16]

@@ -2,8 +2,8 @@
 
 A thread writes its response into the kernel's buffer and, beyond that, into a buffer of the connection; then it is
 free. A client must take 20 kB/s on average, with 10 s of patience, or it is cut off. Only a stream, whose length
-nobody knows, waits in its thread, as long as its client keeps that rate; the slots of `catalog/streams.py` bound how
-many there are.
+is not known, waits in its thread while its client keeps that rate; the slots of `catalog/streams.py` bound how many
+there are.
 """
 
 import errno
