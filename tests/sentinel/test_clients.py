@@ -106,7 +106,7 @@ def test_a_server_that_was_replaced_is_not_trusted(cluster, client, replaced, en
     assert port(client) == replaced.port
     with pytest.raises(Unreachable, match="do not take"):
         trust.renew()
-    wait_for(lambda: believed(trust), 5)
+    wait_for(lambda: believed(trust), 30)
     assert port(client) == cluster.master("cache").port
 
 
@@ -114,7 +114,7 @@ def test_what_a_server_forgot_that_was_replaced_does_not_count(cluster, client, 
     writer = Writer(client, protocol.Keys("test"), engine)
     assert port(client) == replaced.port
     assert not writer.clear(["product:1"], ["F1"])
-    wait_for(lambda: writer.clear(["product:1"], ["F1"]), 5)
+    wait_for(lambda: writer.clear(["product:1"], ["F1"]), 30)
     assert port(client) == cluster.master("cache").port
 
 
