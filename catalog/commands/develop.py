@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import click
 
@@ -27,7 +28,13 @@ def test(everything: bool, arguments: tuple[str, ...]) -> None:
 
 def _selects(arguments: tuple[str, ...]) -> bool:
     """Return whether pytest's arguments select tests themselves, by path, name or marker."""
-    return any(part.startswith(("-k", "-m")) or (config.ROOT / part.split("::")[0]).exists() for part in arguments)
+    return any(part.startswith(("-k", "-m")) or _is_test_path(part.partition("::")[0]) for part in arguments)
+
+
+def _is_test_path(part: str) -> bool:
+    tests = config.ROOT / "tests"
+    path = Path(part).resolve()
+    return path.exists() and tests in (path, *path.parents)
 
 
 @click.command("test-verbose", context_settings=PASS_ON)
