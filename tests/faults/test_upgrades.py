@@ -1,5 +1,6 @@
 """The code from before the newest migration serves while that comes in, and beside the new code afterwards."""
 
+import functools
 import io
 import subprocess
 import sys
@@ -39,6 +40,22 @@ def old_code(tmp_path) -> Path:
     return tmp_path / "old"
 
 
+@functools.cache
+def python_of(code: Path) -> str:
+    """Return the Python that has the packages of this code: the tests' own, unless it requires others."""
+    if (code / "requirements.txt").read_text() == (ROOT / "requirements.txt").read_text():
+        return sys.executable
+    subprocess.run([sys.executable, "manage.py", "build"], cwd=code, check=True, capture_output=True)
+    return str(code / ".venv" / "bin" / "python")
+
+
+class OldProcess(Process):
+    """One of the commands of the old code."""
+
+    def command(self) -> list[str]:
+        return [python_of(self.folder), *self._arguments]
+
+
 class Old(Service):
     """The service of old code, and beside it a web server of the present code."""
 
@@ -49,7 +66,7 @@ class Old(Service):
         gunicorn = ("-m", "gunicorn", "--config", "gunicorn.conf.py", "wsgi:app")
         self.new_url = f"http://127.0.0.1:{own['PORT']}"
         self.new = Process("new", folder, self.environment | own, *gunicorn)
-        self.web = Process("old", folder, self.old, *gunicorn)
+        self.web = OldProcess("old", folder, self.old, *gunicorn)
         self.web.folder = code
         self.processes = [self.web]
 
@@ -59,7 +76,7 @@ class Old(Service):
         self.mend()
 
     def prepare(self, code: Path, environment: dict[str, str]) -> None:
-        command = [sys.executable, "-m", "catalog.cli", "prepare"]
+        command = [python_of(code), "-m", "catalog.cli", "prepare"]
         subprocess.run(command, cwd=code, env=environment, check=True, capture_output=True)
 
     def version(self) -> str:
