@@ -4,7 +4,7 @@ import pytest
 import redis
 from sqlalchemy.exc import OperationalError
 
-from catalog import clock, jobqueue
+from catalog import clock, jobqueue, redisurl
 from catalog.extensions import db
 
 
@@ -16,7 +16,7 @@ def break_database(monkeypatch):
 
 
 def break_redis(monkeypatch):
-    closed = redis.Redis(port=1, socket_connect_timeout=0.1)
+    closed = redis.Redis(port=1, socket_connect_timeout=0.1, retry=redisurl.at_once())
     monkeypatch.setattr(jobqueue, "client", lambda _url: closed)
 
 

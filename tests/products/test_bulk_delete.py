@@ -6,7 +6,7 @@ import uuid
 import pytest
 from sqlalchemy import func, select
 
-from catalog import jobqueue
+from catalog import jobqueue, redisurl
 from catalog.database import transaction
 from catalog.extensions import db
 from catalog.products import bulk_delete, jobs
@@ -142,6 +142,6 @@ def test_the_sweeper_rings_for_what_was_left_behind_and_for_nothing_else(committ
 def test_a_queue_that_is_down_does_not_fail_the_request(client, app, monkeypatch):
     import redis
 
-    closed = redis.Redis(port=1, socket_connect_timeout=0.1)
+    closed = redis.Redis(port=1, socket_connect_timeout=0.1, retry=redisurl.at_once())
     monkeypatch.setattr(jobqueue, "client", lambda _url: closed)
     assert client.delete(f"{URL}/all").status_code == 202

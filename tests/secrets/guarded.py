@@ -9,7 +9,9 @@ from urllib.parse import quote
 
 import redis
 
+from catalog import redisurl
 from catalog.config import ROOT
+from catalog.stack.server import Server
 from tests import forked
 from tests.faults.service import Process, Service
 from tests.secrets import canaries
@@ -60,10 +62,10 @@ class Guarded(Service):
     def lock_redis(self, suffix: str = "") -> None:
         """Have both Redis ask for their password, or with a suffix for another one that nobody knows."""
         for server in (self.servers.queue, self.servers.cache):
-            client = redis.Redis(unix_socket_path=str(server.socket))
+            client = _client(server)
             for password in (None, self.passwords[server.name], f"{self.passwords[server.name]}-other"):
                 with contextlib.suppress(redis.AuthenticationError, redis.ResponseError):
-                    client = redis.Redis(unix_socket_path=str(server.socket), password=password)
+                    client = _client(server, password)
                     client.config_set("requirepass", self.passwords[server.name] + suffix)
                     client.client_kill_filter(_type="normal", skipme=True)  # who is in must ask again
                     break
@@ -99,9 +101,13 @@ class Guarded(Service):
         yield from self.said
         yield from canaries.tables(self.environment["DATABASE_URL"].replace("+psycopg2", ""))
         for server in (self.servers.queue, self.servers.cache):
-            with redis.Redis(unix_socket_path=str(server.socket), password=self.passwords[server.name]) as client:
+            with _client(server, self.passwords[server.name]) as client:
                 yield from canaries.keys(server.name, client)
         yield from canaries.files(self.folder, self.servers.places.postgres_home)
+
+
+def _client(server: Server, password: str | None = None) -> redis.Redis:
+    return redis.Redis(unix_socket_path=str(server.socket), password=password, retry=redisurl.at_once())
 
 
 @contextlib.contextmanager
