@@ -20,6 +20,7 @@ class Load:
 
     url: str
     clients: int = 4
+    pause: float = 0.0  # seconds of a client between two changes
     acknowledged: set[Change] = field(default_factory=set)
     unanswered: int = 0
     _stopping: threading.Event = field(default_factory=threading.Event)
@@ -27,7 +28,7 @@ class Load:
     def _client(self, seed: int) -> None:
         chance, session = random.Random(seed), requests.Session()
         mine: list[dict[str, Any]] = []
-        while not self._stopping.is_set():
+        while not self._stopping.wait(self.pause):
             try:
                 self._change(chance, session, mine)
             except (requests.RequestException, ValueError):

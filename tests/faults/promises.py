@@ -33,6 +33,7 @@ class Promises:
 
     url: str
     clients: int = 4
+    pause: float = 0.0  # seconds of a client between two changes
     kept: list[Promise] = field(default_factory=list)
     refused: set[str] = field(default_factory=set)  # the jobs that cannot but fail
     denied: list[str] = field(default_factory=list)  # the updates of a promised product that were said not to be
@@ -44,7 +45,7 @@ class Promises:
     def _client(self, seed: int) -> None:
         chance, session = random.Random(seed), requests.Session()
         mine: list[Promise] = []
-        while not self._stopping.is_set():
+        while not self._stopping.wait(self.pause):
             try:
                 self._write(chance, session, mine, f"{seed}-{chance.random()}")
             except (requests.RequestException, ValueError):

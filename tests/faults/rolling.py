@@ -22,6 +22,7 @@ from tests.processes import free_port, threads, wait_for
 
 DRAIN_SECONDS = 1.0
 END_SECONDS = 30
+PAUSE_SECONDS = 0.01  # of a client between two requests: without it they take the processor from those who start anew
 WORKERS = ("imports", "default", "orders")
 
 
@@ -86,7 +87,7 @@ class Orders:
 
     def _client(self, _: int) -> None:
         with requests.Session() as session:
-            while not self._stopping.wait(0.01):
+            while not self._stopping.wait(PAUSE_SECONDS):
                 order = body(len(self.taken) + len(self.failed) + 1)
                 try:
                     session.post(f"{self.url}/api/v1/orders", json=order, timeout=20).raise_for_status()
@@ -113,7 +114,7 @@ class Reads:
 
     def _client(self, seed: int) -> None:
         chance, session = random.Random(seed), requests.Session()
-        while not self._stopping.is_set():
+        while not self._stopping.wait(PAUSE_SECONDS):
             headers = {"Connection": "close"} if chance.random() < 0.2 else {}
             try:
                 path = chance.choice(self.paths)
@@ -138,6 +139,9 @@ request = function()
   end
   return wrk.format("GET", "PATH")
 end
+function delay()
+  return PAUSE
+end
 done = function(summary)
   local e = summary.errors
   local failed = e.connect + e.read + e.write + e.status + e.timeout
@@ -155,7 +159,7 @@ def wrk(folder: Path, url: str, path: str) -> Iterator[dict[str, int]]:
         yield counted
         return
     script = folder / "wrk.lua"
-    script.write_text(WRK.replace("PATH", path))
+    script.write_text(WRK.replace("PATH", path).replace("PAUSE", str(int(1000 * PAUSE_SECONDS))))
     command = [program, "-t1", "-c8", "-d600", "--timeout", "20", "-s", str(script), url]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         try:

@@ -12,7 +12,7 @@ from sqlalchemy import create_engine, text
 from tests.faults import balancers
 from tests.faults.load import Load
 from tests.faults.promises import TAKEN, Promises
-from tests.faults.rolling import Orders, Reads, Rolling, wrk
+from tests.faults.rolling import PAUSE_SECONDS, Orders, Reads, Rolling, wrk
 from tests.processes import wait_for
 from tests.webhooks.receivers import Receiver
 
@@ -72,8 +72,8 @@ def test_while_every_process_is_replaced_nothing_fails_and_all_is_done_once(serv
         path = requests.post(f"{url}/api/v1/products", json={"name": "Read"}, timeout=20).headers["Location"]
         paths = [path, "/api/v1/products?limit=5", "/api/v1/products/stats", "/api/v1/orders?limit=5"]
         with (
-            Load(f"{url}/api/v1/products", clients=2).applied() as load,
-            Promises(f"{url}/graphql", clients=2).asked_for() as promises,
+            Load(f"{url}/api/v1/products", clients=2, pause=PAUSE_SECONDS).applied() as load,
+            Promises(f"{url}/graphql", clients=2, pause=PAUSE_SECONDS).asked_for() as promises,
             Orders(url).submitted() as orders,
             Reads(url, paths).asked() as reads,
             wrk(folder, url, path) as counted,
