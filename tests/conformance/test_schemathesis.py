@@ -18,8 +18,8 @@ from tests.auth.conftest import PRODUCTION
 from tests.conftest import empty_tables
 from tests.processes import served, wait_for
 
-# Of each operation in a round, and as many scenarios; the cases of the coverage phase come on top.
-EXAMPLES = int(os.environ.get("CATALOG_SCHEMATHESIS_EXAMPLES", "20"))
+# Of each operation in a round, and as many scenarios; the cases of the coverage phase come on top. --long makes many more.
+EXAMPLES = int(os.environ.get("CATALOG_SCHEMATHESIS_EXAMPLES", "10"))
 WANTED = int(
     os.environ.get("CATALOG_SCHEMATHESIS_CASES", "1")
 )  # more rounds, with other seeds, until there are so many
