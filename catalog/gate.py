@@ -126,7 +126,7 @@ def unauthorized(detail: str, *, sent: bool = False) -> Unauthorized:
 
 def is_loopback(address: str) -> bool:
     """Tell whether an address is this machine's own."""
-    return address.startswith("127.") or address in ("::1", "::ffff:127.0.0.1")
+    return address.startswith("127.") or address == "::1"
 
 
 def is_open(settings: Mapping[str, Any]) -> bool:

@@ -1,8 +1,11 @@
 """What every answer tells browsers, whoever answers; other origins; cookies; proxies."""
 
+from collections.abc import Callable
+
 import pytest
 import requests
 from flask import request
+from flask.testing import FlaskClient
 
 from catalog import headers, proxies
 from catalog.access import PUBLIC, declare
@@ -115,6 +118,9 @@ def test_a_cookie_is_for_this_site_and_not_for_scripts(monkeypatch, environment_
     assert cookie.get_cookie_samesite(app) == "Lax"
 
 
+MAPPED = {"REMOTE_ADDR": "::ffff:198.51.100.7"}  # an IPv4 client of a socket that is bound to ::
+
+
 @pytest.mark.parametrize(
     ("trusted", "forwarded", "seen"),
     [
@@ -123,12 +129,72 @@ def test_a_cookie_is_for_this_site_and_not_for_scripts(monkeypatch, environment_
         (1, "1.2.3.4, 203.0.113.9", "203.0.113.9"),
         (2, "1.2.3.4, 203.0.113.9, 10.0.0.1", "203.0.113.9"),
         (2, "203.0.113.9", "127.0.0.1"),
+        (1, "203.0.113.9:50512", "203.0.113.9"),
+        (1, "::ffff:203.0.113.9", "203.0.113.9"),
+        (1, "[::ffff:cb00:7109]:443", "203.0.113.9"),
+        (1, "[2001:DB8::1]:443", "2001:db8::1"),
+        (1, "[2001:db8::1]", "2001:db8::1"),
+        (1, "2001:db8::1", "2001:db8::1"),
+        (1, "fe80::1%eth0", "fe80::1"),
+        (1, "unknown", "127.0.0.1"),
+        (1, "127.0.0.1.example.com", "127.0.0.1"),
+        (1, "", "127.0.0.1"),
+        (2, "203.0.113.9, ", "203.0.113.9"),
     ],
 )
-def test_only_as_many_proxies_as_are_set_are_believed(make_own_app, trusted, forwarded, seen):
-    app = make_own_app(TRUSTED_PROXIES=trusted)
-    app.add_url_rule("/whoami", "whoami", lambda: request.remote_addr)
-    declare(app, "whoami", ["GET"], PUBLIC)
+def test_only_as_many_proxies_as_are_set_are_believed(whoami, trusted, forwarded, seen):
+    answer = whoami(trusted).get("/whoami", headers={"X-Forwarded-For": forwarded})
+    assert answer.json["address"] == seen
+
+
+@pytest.mark.parametrize("trusted", [0, 1])
+def test_an_ipv4_client_of_an_ipv6_socket_has_its_ipv4_address(whoami, trusted):
+    assert whoami(trusted).get("/whoami", environ_base=MAPPED).json["address"] == "198.51.100.7"
+
+
+@pytest.mark.parametrize(
+    ("trusted", "forwarded", "scheme"),
+    [
+        (0, "https", "http"),
+        (1, "https", "https"),
+        (1, "http, https", "https"),
+        (1, "https, http", "http"),
+        (2, "https", "https"),  # the inner proxy overwrote what the outer one had set
+        (2, "https, http", "https"),
+        (2, "http, https, http", "https"),
+        (1, "HTTPS", "https"),
+        (1, "javascript", "http"),
+        (1, "", "http"),
+    ],
+)
+def test_the_scheme_is_that_of_the_outermost_trusted_proxy(whoami, trusted, forwarded, scheme):
+    answer = whoami(trusted).get("/whoami", headers={"X-Forwarded-Proto": forwarded})
+    assert answer.json["scheme"] == scheme
+
+
+@pytest.fixture
+def whoami(make_own_app) -> Callable[[int], FlaskClient]:
+    """Return a client of an application behind so many trusted proxies, which tells who is asking and how."""
+
+    def make(trusted: int) -> FlaskClient:
+        app = make_own_app(TRUSTED_PROXIES=trusted)
+        app.add_url_rule("/whoami", "whoami", lambda: {"address": request.remote_addr, "scheme": request.scheme})
+        declare(app, "whoami", ["GET"], PUBLIC)
+        proxies.register(app)
+        return app.test_client()
+
+    return make
+
+
+def test_wrong_keys_of_one_ipv4_client_do_not_lock_out_another(make_own_app):
+    app = make_own_app(RATE_LIMIT_WRONG_KEYS="2/hour")
     proxies.register(app)
-    answer = app.test_client().get("/whoami", headers={"X-Forwarded-For": forwarded})
-    assert answer.text == seen
+    wrong = {"X-API-Key": "mistyped"}
+
+    def tried(address: str) -> int:
+        given = {"REMOTE_ADDR": address}
+        return app.test_client().get(URL, headers=wrong, environ_base=given).status_code
+
+    assert [tried("::ffff:203.0.113.1") for _ in range(3)] == [401, 401, 429]
+    assert tried("203.0.113.1") == 429
+    assert tried("::ffff:203.0.113.2") == 401
