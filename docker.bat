@@ -201,8 +201,21 @@ if errorlevel 1 (
     call :compose logs --tail=20 migrate web
     exit /b 1
 )
-for /f "delims=" %%A in ('%COMPOSE% port web 5000') do set "URL=http://%%A"
+for /f "delims=" %%A in ('%COMPOSE% port web 5000') do set "PUBLISHED=%%A"
+set "URL=http://%PUBLISHED%"
+call :loopback || exit /b
 echo %URL%/
+exit /b 0
+
+:loopback
+if "%PUBLISHED:~0,4%"=="127." exit /b 0
+if "%PUBLISHED:~0,6%"=="[::1]:" exit /b 0
+call :compose exec -T web sh -c "[ $CATALOG_ENV = production ]"
+if errorlevel 1 (
+    call :everything stop || exit /b
+    >&2 echo The port is published on %PUBLISHED%, and the service is open: set CATALOG_ENV=production or PUBLISH_ADDRESS=127.0.0.1.
+    exit /b 1
+)
 exit /b 0
 
 :browse

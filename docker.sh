@@ -187,8 +187,18 @@ ready() { # Wait until the service is ready, and say where; else show the end of
         compose logs --tail=20 migrate web
         exit 1
     fi
-    url=http://$(compose port web 5000)
+    published=$(compose port web 5000)
+    url=http://$published
+    loopback
     echo "$url/"
+}
+
+loopback() { # Stop an open service that is published for other machines, whatever an override file says.
+    case $published in 127.* | \[::1\]:*) return ;; esac
+    if compose exec -T web sh -c '[ $CATALOG_ENV = production ]'; then return; fi
+    everything stop
+    echo "The port is published on $published, and the service is open: set CATALOG_ENV=production or PUBLISH_ADDRESS=127.0.0.1." >&2
+    exit 1
 }
 
 browse() { # Show an address of the service, and open it where there is a browser.

@@ -89,8 +89,16 @@ def _check_complete(values: dict[str, Any]) -> None:
 
 def _check_closed(values: dict[str, Any]) -> None:
     """Refuse to be open to other machines."""
-    if values["CATALOG_ENV"] == "development" and not values["PUBLISHED_ON_LOOPBACK"]:
+    if values["CATALOG_ENV"] != "development":
+        return
+    if not values["PUBLISHED_ON_LOOPBACK"]:
         check_open_address(values["HOST"])
+    published = values["PUBLISH_ADDRESS"]
+    if published and not _is_loopback(published.strip("[]")):
+        raise ConfigError(
+            f"The container's port is published on {published}, but with CATALOG_ENV=development whoever reaches it may"
+            " do everything.\nSet PUBLISH_ADDRESS=127.0.0.1, or CATALOG_ENV=production, which asks for API keys."
+        )
 
 
 def check_open_address(host: str) -> None:

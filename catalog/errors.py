@@ -82,6 +82,12 @@ class UnsupportedMediaType(CatalogError):
     status, code = 415, "unsupported_media_type"
 
 
+class MisdirectedRequest(CatalogError):
+    """The request is for a host that this service does not answer for (RFC 9110, section 15.5.20)."""
+
+    status, code = 421, "misdirected_request"
+
+
 class StorageFull(CatalogError):
     status, code = 507, "storage_full"
 
@@ -169,6 +175,7 @@ HTTP_CODES = {
     414: "uri_too_long",
     415: "unsupported_media_type",
     416: "range_not_satisfiable",
+    421: "misdirected_request",
     429: "too_many_requests",
     431: "headers_too_large",
     503: "unavailable",

@@ -15,6 +15,7 @@ from flask import Flask, current_app, g, request
 from catalog import access
 from catalog.access import PUBLIC, Caller
 from catalog.errors import BadRequest, Forbidden, Unauthorized
+from catalog.hosts import RequestChecks
 
 Environ = dict[str, Any]
 Check = Callable[[str, str], Caller]
@@ -38,11 +39,15 @@ class Gate:
     """One application's gate.
 
     `check` tells who a key's bearer is, by the key and the address that it came from; `check_session` the same for a
-    session, and whether somebody uses it just now. `open_to` tells which addresses need neither.
+    session, and whether somebody uses it just now. `open_to` tells which addresses need neither. `checks` are those
+    of Host and Origin.
     """
 
-    def __init__(self, check: Check, check_session: SessionCheck, open_to: Callable[[str], bool]):
+    def __init__(
+        self, check: Check, check_session: SessionCheck, open_to: Callable[[str], bool], checks: RequestChecks
+    ):
         self._check, self._check_session, self._open_to = check, check_session, open_to
+        self.refusal = checks.refusal
 
     def admit(self, environ: Environ, scope: str) -> Caller:
         """Return who asks. Raises Unauthorized, Forbidden, and what the look-up of a key raises."""
@@ -61,7 +66,7 @@ class Gate:
 
     def known(self, environ: Environ, scope: str) -> Caller | None:
         """Return who asks, or None if that needs more than a look: Flask then answers, or says why not."""
-        if key_in_url(environ):
+        if key_in_url(environ) or self.refusal(environ):
             return None
         try:
             return self.admit(environ, scope)
@@ -83,7 +88,7 @@ def anonymous(address: str) -> Caller:
 
 def register(app: Flask, check: Check, check_session: SessionCheck) -> None:
     """Put the gate before every request."""
-    app.extensions["catalog-gate"] = Gate(check, check_session, _open_to(app))
+    app.extensions["catalog-gate"] = Gate(check, check_session, _open_to(app), RequestChecks(app.config))
     app.before_request(_pass)
 
 
@@ -141,6 +146,8 @@ def _open_to(app: Flask) -> Callable[[str], bool]:
 
 
 def _pass() -> None:
+    if refusal := of(current_app).refusal(request.environ):
+        raise refusal
     if key_in_url(request.environ):
         raise BadRequest(IN_URL)
     if request.url_rule is None:

@@ -1,6 +1,7 @@
 """What is wrong with the value of a setting; each raises ValidationError, or for one of a list ValueError."""
 
 import base64
+import re
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
@@ -75,6 +76,15 @@ def window(text: str) -> None:
     if text == "off":
         raise ValidationError("must be like 10/15 minutes; it cannot be off")
     rate(text)
+
+
+_HOST = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\]", re.ASCII | re.IGNORECASE)
+
+
+def host(text: str) -> None:
+    """Judge a host as browsers send it, without its port."""
+    if not _HOST.fullmatch(text):
+        raise ValueError("no host")
 
 
 def origin(text: str) -> None:

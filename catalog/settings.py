@@ -62,6 +62,28 @@ SETTINGS = (
         "true: in development `HOST` may be any, as in a container whose port is published on 127.0.0.1 alone;"
         " whoever reaches the port then needs no key",
     ),
+    Setting(
+        "PUBLISH_ADDRESS",
+        "str",
+        None,
+        "address that the container's port is published on, as `docker-compose.yml` tells it; in development only one"
+        " of loopback",
+    ),
+    Setting(
+        "ALLOWED_HOSTS",
+        "list",
+        (),
+        "names and addresses that requests may have in `Host`, e.g. `catalog.example.com`, beside those of loopback;"
+        " others are answered 421, but for `/health*`; blank: in development none, in production any",
+        lambda hosts: rules.each(hosts, rules.host, "is no host like catalog.example.com, without port and scheme"),
+    ),
+    Setting(
+        "INTERNAL_HOSTS",
+        "list",
+        (),
+        "names by which other containers reach the service, allowed in addition to `ALLOWED_HOSTS`",
+        lambda hosts: rules.each(hosts, rules.host, "is no host like web, without port and scheme"),
+    ),
     Setting("CATALOG_API_KEY", "str", None, "the key that `import` and `export` send"),
     Setting("PORT", "int", 5000, "port that the web server binds", validate.Range(min=1, max=65535)),
     Setting("WEB_WORKERS", "int", None, "gunicorn processes; blank: one for each core", rules.at_least(1)),
@@ -236,7 +258,8 @@ SETTINGS = (
         "CORS_ORIGINS",
         "list",
         (),
-        "origins whose pages may call the API, e.g. `https://shop.example.com`, or `*`; blank: none",
+        "origins whose pages may call the API, e.g. `https://shop.example.com`, or `*`, in development for reads alone;"
+        " blank: none",
         lambda origins: rules.each(origins, rules.origin, "is no origin like https://shop.example.com"),
     ),
     Setting("SEED_ON_START", "bool", True, "an empty development database gets 5 sample products"),

@@ -7,7 +7,6 @@ from hmac import compare_digest
 from pathlib import Path
 from secrets import token_urlsafe
 from typing import Any
-from urllib.parse import urlsplit
 
 from flask import Flask, Response, current_app, g, render_template, request
 from markupsafe import Markup
@@ -17,6 +16,7 @@ from catalog import gate, pages
 from catalog.access import ADMIN, KNOWN, caller
 from catalog.console import signing_in
 from catalog.errors import Forbidden
+from catalog.hosts import is_origin_of
 from catalog.http import Blueprint
 
 PREFIX = gate.SESSIONS_UNDER
@@ -153,7 +153,7 @@ def _is_same_site() -> bool:
     site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
     if site is not None and site != "same-origin":
         return False
-    return origin is None or urlsplit(origin).netloc == request.host
+    return origin is None or is_origin_of(origin, request.host)
 
 
 @cache

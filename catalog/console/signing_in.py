@@ -62,5 +62,8 @@ def _here() -> str:
 
 def _page_of_script() -> str:
     """Return the page that a script of htmx runs on; where it does not say, the first."""
-    parts = urlsplit(request.headers.get("HX-Current-URL", ""))
+    try:
+        parts = urlsplit(request.headers.get("HX-Current-URL", ""))
+    except ValueError:  # e.g. `http://[`
+        return ""
     return parts.path + (f"?{parts.query}" if parts.query else "")

@@ -80,7 +80,7 @@ def test_requests_that_wait_to_be_accepted_when_the_end_comes_are_answered(envir
             process.suspend()
         waiting = [stack.enter_context(socket.create_connection(urlsplit(url).netloc.split(":"))) for _ in range(20)]
         for each in waiting:
-            each.sendall(b"GET /health/live HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            each.sendall(b"GET /health/live HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
         master.terminate()
         wait_for(lambda: not psutil.Process(master.pid).net_connections("tcp"))
         for process in processes:

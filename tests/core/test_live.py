@@ -38,7 +38,7 @@ def exchange(address: str, *parts: bytes, half_close: bool = True) -> str:
 
 def head(length: object, content_type: str = "application/json") -> bytes:
     return (
-        f"POST {PRODUCTS} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+        f"POST {PRODUCTS} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
         f"Content-Type: {content_type}\r\nContent-Length: {length}\r\n\r\n"
     ).encode()
 

@@ -13,6 +13,7 @@ COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVICES = COMPOSE["services"]
 OURS = {name: service for name, service in SERVICES.items() if "COMPOSE_PROJECT_NAME" in service["image"]}
 # The sender is the worker of the webhooks; the supervisor's names need not tell them apart.
+PUBLISHED = "${PUBLISH_ADDRESS:-127.0.0.1}"
 NAMES = {"webhooks": "worker-webhooks"}
 
 
@@ -41,7 +42,7 @@ def test_settings_that_are_passed_on_have_no_second_default():
     given = COMPOSE["x-settings"]
     own = {name for name, value in given.items() if value is not None}
     assert own == {
-        *("HOST", "PUBLISHED_ON_LOOPBACK", "PORT", "DATABASE_URL", "DATA_DIR", "UPLOAD_DIR", "WEB_WORKERS"),
+        *("HOST", "PUBLISHED_ON_LOOPBACK", "PUBLISH_ADDRESS", "INTERNAL_HOSTS", "PORT", "DATABASE_URL", "DATA_DIR", "UPLOAD_DIR", "WEB_WORKERS"),
         *("POSTGRES_HOST", "POSTGRES_PORT", "POSTGRES_USER", "POSTGRES_PASSWORD", "POSTGRES_DB"),
         *("REDIS_URL", "CACHE_REDIS_URL", "REDIS_HOST", "REDIS_PORT"),
     }
@@ -50,8 +51,16 @@ def test_settings_that_are_passed_on_have_no_second_default():
 def test_ports_are_published_on_loopback_alone():
     published = [port for service in SERVICES.values() for port in service.get("ports", [])]
     assert len(published) == 2
-    assert all(port.startswith("127.0.0.1:") for port in published)
+    assert all(port.startswith(f"{PUBLISHED}:") for port in published)
     assert COMPOSE["x-settings"]["PUBLISHED_ON_LOOPBACK"] == "true"
+
+
+def test_the_containers_know_where_their_ports_are_published():
+    assert COMPOSE["x-settings"]["PUBLISH_ADDRESS"] == PUBLISHED
+
+
+def test_containers_reach_each_web_server_by_its_name():
+    assert COMPOSE["x-settings"]["INTERNAL_HOSTS"].split(",") == [name for name in SERVICES if name.startswith("web")]
 
 
 def test_the_servers_are_on_the_inner_network_alone():

@@ -57,7 +57,7 @@ def verbs(functions: dict[str, tuple[str, list[str]]]) -> dict[str, str]:
 def commands_of_sh(body: list[str]) -> list[str]:
     """Return what a function runs, in words that both scripts share."""
     words = {'"$@"': "ARGUMENTS", "$tty": "TTY", "$verb": "VERB", "$name": "NAME", "$folder": "FOLDER", "$url": "URL"}
-    words |= {"$file": "FILE", "${3-}": "ARGUMENTS"}
+    words |= {"$file": "FILE", "${3-}": "ARGUMENTS", "'[": "[", "]'": "]"}
     plain = []
     for line in body:
         line = re.sub(r"\bverb_\w+", lambda match: named(match[0]), line.strip())
@@ -119,7 +119,7 @@ def test_each_verb_runs_the_same_commands_in_both(name):
     assert commands == commands_of_bat(labels_of_bat()[name][1])
 
 
-@pytest.mark.parametrize("name", ["everything", "catalog", "alone", "tests", "ready"])
+@pytest.mark.parametrize("name", ["everything", "catalog", "alone", "tests", "ready", "loopback"])
 def test_what_the_verbs_are_made_of_runs_the_same_commands_in_both(name):
     commands = commands_of_sh(functions_of_sh()[name][1])
     assert commands
@@ -231,6 +231,27 @@ def test_a_docker_that_does_not_run_gives_one_line_that_names_the_other_way(dock
 def test_the_exit_status_is_that_of_the_command_inside(docker):
     assert docker("transform", "add", "5", does='case "$*" in *run*) exit 7;; esac').returncode == 7
     assert docker("build", does='case "$*" in *build*) exit 3;; esac').returncode == 3
+
+
+@pytest.mark.parametrize("published", ["0.0.0.0:5000", "[::]:5000", "192.168.1.5:5000"])
+def test_an_open_service_is_stopped_where_its_port_is_published_for_others(docker, published):
+    answers = f'case "$*" in *port*) echo {published};; *"= production"*) exit 1;; esac'
+    done = docker("start", does=answers)
+    assert done.returncode == 1
+    assert f"The port is published on {published}" in done.stderr
+    assert done.said[-1].endswith("<stop>")
+
+
+@pytest.mark.parametrize(
+    "answers",
+    ["*port*) echo 127.0.0.1:5000;; *production*) exit 1;;", "*port*) echo [::1]:5000;;", "*port*) echo 0.0.0.0:5000;;"],
+    ids=["loopback", "loopback of IPv6", "production"],
+)
+def test_a_service_goes_on_where_its_port_is_on_loopback_or_it_asks_for_keys(docker, answers):
+    done = docker("start", does=f'case "$*" in {answers} esac')
+    assert done.returncode == 0
+    assert done.stdout.startswith("http://")
+    assert not [line for line in done.said if line.endswith("<stop>")]
 
 
 def test_arguments_arrive_as_they_are_and_no_terminal_is_asked_for(docker):

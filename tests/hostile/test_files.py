@@ -161,7 +161,7 @@ def test_an_upload_that_is_cut_off_leaves_nothing(emptied, folder):
     part = b'--b\r\nContent-Disposition: form-data; name="file"; filename="p.csv"\r\n\r\n' + HEAD
     with socket.create_connection((target.hostname, target.port), timeout=10) as client:
         client.sendall(
-            f"POST {PRODUCTS}/upload HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+            f"POST {PRODUCTS}/upload HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
             "Content-Type: multipart/form-data; boundary=b\r\nContent-Length: 3000000\r\n\r\n".encode()
             + part
         )

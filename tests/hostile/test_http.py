@@ -160,7 +160,7 @@ def exchange(service: Service, *parts: bytes, half_close: bool = False) -> tuple
 
 def head(**headers: object) -> bytes:
     lines = [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
-    fixed = [f"POST {PRODUCTS} HTTP/1.1", "Host: x", "Connection: close", f"Content-Type: {JSON}"]
+    fixed = [f"POST {PRODUCTS} HTTP/1.1", "Host: localhost", "Connection: close", f"Content-Type: {JSON}"]
     return "\r\n".join([*fixed, *lines]).encode() + b"\r\n\r\n"
 
 
@@ -190,7 +190,7 @@ def test_a_lying_length_writes_nothing(service, name):
 
 def test_a_slow_upload_is_cut_off_and_leaves_nothing(service):
     sent = (
-        f"POST {PRODUCTS}/upload HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=b\r\n"
+        f"POST {PRODUCTS}/upload HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=b\r\n"
         "Content-Length: 5000000\r\n\r\n--b\r\n"
     ).encode()
     began = time.monotonic()

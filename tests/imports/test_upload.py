@@ -154,7 +154,7 @@ def test_an_upload_that_is_cut_off_leaves_nothing(importer, app, address):
     head = b'--b\r\nContent-Disposition: form-data; name="file"; filename="p.csv"\r\n\r\n' + GOOD.encode()
     with socket.create_connection(address) as client:
         client.sendall(
-            b"POST /api/v1/products/upload HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+            b"POST /api/v1/products/upload HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
             b"Content-Type: multipart/form-data; boundary=b\r\nContent-Length: 100000\r\n\r\n" + head
         )
         client.shutdown(socket.SHUT_WR)

@@ -11,7 +11,7 @@ from tests.processes import served, wait_for
 pytestmark = pytest.mark.processes
 
 CONNECTIONS, TRIES = 16, 9
-REQUEST = b"GET /health/live HTTP/1.1\r\nHost: catalog\r\n\r\n"
+REQUEST = b"GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 
 def test_no_process_takes_nearly_all_of_the_connections_that_are_opened_at_once(environment):

@@ -63,7 +63,7 @@ def test_https_alone_is_asked_for_in_production_and_over_https(make_app, environ
         product = service.create({"name": "Lamp"}).id
     client = app.test_client()
     for _ in range(2):
-        answer = client.get(f"{URL}/{product}", base_url=f"{scheme}://x")
+        answer = client.get(f"{URL}/{product}", base_url=f"{scheme}://localhost")
         assert ("Strict-Transport-Security" in answer.headers) == strict
 
 

@@ -23,16 +23,16 @@ THREADS = 4
 PATIENCE = 1.5  # of the hasty server; tests/hostile waits for the real one
 HASTY = {"catalog.web.incoming.PATIENCE_SECONDS": PATIENCE}
 
-HEAD = b"POST /api/v1/products HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+HEAD = b"POST /api/v1/products HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 UPLOAD = (
-    b"POST /api/v1/products/upload HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=b\r\n"
+    b"POST /api/v1/products/upload HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=b\r\n"
     b"Content-Length: 5000000\r\n\r\n--b\r\n"
 )
 
 SLOW = {
     "nothing at all": b"",
     "half a request line": b"GET /api/v1/pro",
-    "half a head": b"GET /api/v1/products HTTP/1.1\r\nHost: x\r\nX-Slow: ",
+    "half a head": b"GET /api/v1/products HTTP/1.1\r\nHost: localhost\r\nX-Slow: ",
     "a head without its body": HEAD + b"Content-Length: 100\r\n\r\n",
     "half a body": HEAD + b'Content-Length: 900000\r\n\r\n{"name": "',
     "half a chunk": HEAD + b"Transfer-Encoding: chunked\r\n\r\n40\r\n{",
@@ -165,8 +165,8 @@ def test_a_client_that_asks_to_go_on_is_told_to(address):
 
 
 def test_requests_that_come_together_are_all_answered_in_order(address):
-    request = b"GET /health/live HTTP/1.1\r\nHost: x\r\nX-Request-ID: %d\r\n\r\n"
-    last = b"GET /nowhere HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    request = b"GET /health/live HTTP/1.1\r\nHost: localhost\r\nX-Request-ID: %d\r\n\r\n"
+    last = b"GET /nowhere HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
     with connections(address, 1, b"".join(request % n for n in range(5)) + last) as (one,):
         answer = received(one)
     assert [int(part.split(b"\r\n")[0]) for part in answer.split(b"X-Request-ID: ")[1:6]] == list(range(5))
@@ -174,7 +174,7 @@ def test_requests_that_come_together_are_all_answered_in_order(address):
 
 
 def test_a_request_that_comes_byte_by_byte_is_answered(address):
-    request = b"GET /health/live HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+    request = b"GET /health/live HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
     with connections(address, 1, b"") as (one,):
         for byte in request:
             one.sendall(bytes([byte]))
@@ -195,7 +195,7 @@ def test_a_connection_is_kept_for_the_next_request(address):
 
 
 HEADERS = {
-    "a long line": (b"GET /" + b"x" * 9_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n", 414, "uri_too_long"),
+    "a long line": (b"GET /" + b"x" * 9_000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n", 414, "uri_too_long"),
     "a long header": (b"GET / HTTP/1.1\r\nX: " + b"x" * 9_000 + b"\r\n\r\n", 431, "headers_too_large"),
     "many headers": (b"GET / HTTP/1.1\r\n" + b"X: 1\r\n" * 101 + b"\r\n", 431, "headers_too_large"),
     "a head without end": (b"GET / HTTP/1.1\r\n" + b"X: 1\r\n" * 200_000, 431, "headers_too_large"),

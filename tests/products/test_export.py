@@ -150,7 +150,7 @@ def begun(url: str):
         connection.settimeout(20)
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 17)  # else the system takes all of it in
         connection.connect((host, int(port)))
-        connection.sendall(b"GET /api/v1/products/export HTTP/1.1\r\nHost: x\r\n\r\n")
+        connection.sendall(b"GET /api/v1/products/export HTTP/1.1\r\nHost: localhost\r\n\r\n")
         assert connection.recv(1000).startswith(b"HTTP/1.1 200")
         yield connection
 

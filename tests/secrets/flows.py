@@ -207,14 +207,14 @@ class Flows:
         key = f"cat_live_{self.known.word}_{self.known.text('raw')}"
         for head in (
             f"GET / HTTP/1.1\r\nAuthorization Bearer {key}\r\n\r\n",
-            f"GET / HTTP/1.1\r\nHost: x\r\nAuthorization : Bearer {key}\r\n\r\n",
-            f"GET / HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {key}\0\r\n\r\n",
-            f"GET / HTTP/1.1\r\nHost: x\r\nX-API-Key: {key}{'x' * 20_000}\r\n\r\n",
-            f"GET /?api_key={key} HTTP/9.9\r\nHost: x\r\n\r\n",
-            f"GET /?api_key={key}\r\nHost: x\r\n\r\n",
+            f"GET / HTTP/1.1\r\nHost: localhost\r\nAuthorization : Bearer {key}\r\n\r\n",
+            f"GET / HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {key}\0\r\n\r\n",
+            f"GET / HTTP/1.1\r\nHost: localhost\r\nX-API-Key: {key}{'x' * 20_000}\r\n\r\n",
+            f"GET /?api_key={key} HTTP/9.9\r\nHost: localhost\r\n\r\n",
+            f"GET /?api_key={key}\r\nHost: localhost\r\n\r\n",
             f"Bearer {key}\r\n\r\n",
-            f"POST /graphql HTTP/1.1\r\nHost: x\r\nX-API-Key: {key}\r\nContent-Length: {key}\r\n\r\n",
-            f"POST /graphql HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: {key}\r\n\r\n",
+            f"POST /graphql HTTP/1.1\r\nHost: localhost\r\nX-API-Key: {key}\r\nContent-Length: {key}\r\n\r\n",
+            f"POST /graphql HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: {key}\r\n\r\n",
         ):
             with socket.create_connection(("127.0.0.1", int(self.service.url.rpartition(":")[2])), timeout=10) as raw:
                 raw.sendall(head.encode())
