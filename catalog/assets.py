@@ -11,14 +11,29 @@ from pathlib import Path
 
 from flask import Flask, Response, current_app, request, url_for
 
+from catalog import gate
+from catalog.errors import NotFound
+
+_OF_GRAPHIQL = ("vendor/graphiql-", "vendor/react-", "vendor/plugin-explorer-")
 YEAR_SECONDS = 365 * 86_400
 _PACKED = {"text/css", "text/javascript", "application/javascript", "image/svg+xml", "application/json"}
 
 
 def register(app: Flask) -> None:
-    """Compress the files of pages, let browsers keep them, and give templates `asset()`."""
+    """Compress the files of pages, let browsers keep them, and give templates `asset()`.
+
+    In production the files of GraphiQL are hidden, as its page is.
+    """
+    if not gate.is_open(app.config):
+        app.before_request(_hide_graphiql)
     app.after_request(_sent)
     app.jinja_env.globals["asset"] = asset
+
+
+def _hide_graphiql() -> None:
+    filename = (request.view_args or {}).get("filename", "")
+    if request.endpoint == "graphql.static" or (request.endpoint == "static" and filename.startswith(_OF_GRAPHIQL)):
+        raise NotFound("There is no such file.")
 
 
 def asset(endpoint: str, filename: str) -> str:

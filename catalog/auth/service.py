@@ -36,7 +36,7 @@ def page(query: dict[str, Any]) -> dict[str, Any]:
 
 def get(key_id: str) -> ApiKey:
     """Return a key. Raises NotFound."""
-    return _found(db.session.get(ApiKey, key_id, populate_existing=True))
+    return _found(key_id)
 
 
 def create(fields: dict[str, Any]) -> tuple[ApiKey, str]:
@@ -81,7 +81,7 @@ def rotate(key_id: str, previous_valid_hours: int = PREVIOUS_VALID_HOURS) -> tup
 def revoke(key_id: str) -> ApiKey:
     """End a key for good, in every process within 5 s; once more changes nothing. Raises NotFound."""
     with transaction() as session:
-        key = _found(session.get(ApiKey, key_id, with_for_update=True, populate_existing=True))
+        key = _found(key_id, with_for_update=True)
         if key.revoked_at is None:
             key.revoked_at = datetime.now(UTC)
             audit.record("revoke", "key", key_id)
@@ -105,13 +105,16 @@ def _new_token(key_id: str | None = None) -> Token:
 
 def _locked(key_id: str) -> ApiKey:
     """Return a key that is not revoked, locked until the transaction ends."""
-    key = _found(db.session.get(ApiKey, key_id, with_for_update=True, populate_existing=True))
+    key = _found(key_id, with_for_update=True)
     if key.revoked_at is not None:
         raise Conflict("The key is revoked, for good. Make another.")
     return key
 
 
-def _found(key: ApiKey | None) -> ApiKey:
+def _found(key_id: str, *, with_for_update: bool = False) -> ApiKey:
+    key = None
+    if "\0" not in key_id:  # which PostgreSQL cannot look for
+        key = db.session.get(ApiKey, key_id, with_for_update=with_for_update or None, populate_existing=True)
     if key is None:
         raise NotFound("There is no such key.")
     return key

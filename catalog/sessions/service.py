@@ -57,7 +57,7 @@ def change_password(present: str, password: str, address: str, agent: str) -> st
 
     Raises Forbidden for who signed in by a key, ValidationFailed, and TooManyRequests.
     """
-    with ratelimits.attempt(_tried({"name": caller().name}), address), transaction():
+    with ratelimits.attempt(caller().id, address), transaction():
         return _begin(_of(users.change_own_password(present, password)), address, agent)
 
 
@@ -75,7 +75,7 @@ def _begin(who: dict[str, Any], address: str, agent: str) -> str:
 def _tried(given: dict[str, str]) -> str | None:
     """Return what failures count for; None for what was never a key, since then only the address has done it."""
     if "key" not in given:
-        return f"name:{given['name'].lower()}"
+        return users.counted_as(given["name"])
     read = keys.read(given["key"])
     return f"key:{read[0]}" if read else None
 

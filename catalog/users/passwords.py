@@ -1,12 +1,15 @@
 """Passwords: what is asked of a new one, and how one is kept. Pure.
 
-A length and nothing else is asked, as NIST SP 800-63B-4 (3.1.1.2) has it where the password is all that there is.
+As NIST SP 800-63B-4 (3.1.1.2) has it where the password is all that there is: a length, and that nobody would expect it.
+Refused are the whole passwords that are common, repeated or a sequence, or the user's or the service's name; no
+part of a password is judged, and no kinds of characters are asked for.
 Kept is what argon2id (RFC 9106) makes of it, with the least that OWASP's Password Storage Cheat Sheet recommends: 19
 MiB, two passes, one lane. More would let strangers at the sign-in page take more memory and time from all others.
 """
 
 import unicodedata
 from functools import cache
+from pathlib import Path
 from secrets import token_urlsafe
 
 from argon2 import PasswordHasher
@@ -15,11 +18,23 @@ from argon2.exceptions import VerifyMismatchError
 MIN_LENGTH, MAX_LENGTH = 15, 1_000
 LEAST_VARIETY = 5
 
+COMMON = "Must not be one that many people use, nor a word again and again."
+NAME = "Must not be the user's name, nor that of this service."
+
+_SERVICE = "catalog"
+_SEQUENCES = (
+    "abcdefghijklmnopqrstuvwxyz" * 2,
+    "1234567890" * 100,
+    "qwertyuiopasdfghjklzxcvbnm",
+    "qwertzuiopasdfghjklyxcvbnm",
+    "azertyuiopqsdfghjklmwxcvbn",
+)
+
 _hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
 
 
-def weakness(password: str) -> str | None:
-    """Return what is wrong with a new password, or None."""
+def weakness(password: str, name: str = "") -> str | None:
+    """Return what is wrong with a new password of the user with this name, or None."""
     length = len(_normal(password))
     if length < MIN_LENGTH:
         return f"Must have {MIN_LENGTH} characters at least; a few words with spaces will do."
@@ -27,7 +42,31 @@ def weakness(password: str) -> str | None:
         return f"Must have {MAX_LENGTH:,} characters at most."
     if len(set(_normal(password))) < LEAST_VARIETY:
         return "Must not be a few characters again and again."
-    return None
+    return _expected(_plain(password), _plain(name))
+
+
+def _expected(password: str, name: str) -> str | None:
+    unit = _unit(password)
+    if {password, unit, password.strip("0123456789")} & {name, _unit(name), _SERVICE} - {""}:
+        return NAME
+    is_sequence = any(password in each or password[::-1] in each for each in _SEQUENCES)
+    return COMMON if is_sequence or {unit, password} & common() else None
+
+
+def _unit(text: str) -> str:
+    """Return the shortest beginning that a text repeats, its last repetition cut off or not."""
+    return next((text[:size] for size in range(1, len(text) // 2 + 1) if _repeats(text, size)), text)
+
+
+def _repeats(text: str, size: int) -> bool:
+    return text[size:] == text[: len(text) - size]
+
+
+@cache
+def common() -> frozenset[str]:
+    """Return the passwords that many people use, in lower case."""
+    lines = (Path(__file__).parent / "common_passwords.txt").read_text(encoding="ascii").splitlines()
+    return frozenset(line for line in lines if not line.startswith("#"))
 
 
 def hashed(password: str) -> str:
@@ -55,6 +94,11 @@ def is_outdated(kept: str) -> bool:
 @cache
 def _decoy() -> str:
     return _hasher.hash(token_urlsafe(32))
+
+
+def _plain(text: str) -> str:
+    """Return a text as it is compared: without case, spaces and hyphens."""
+    return "".join(_normal(text).casefold().replace("-", " ").replace("_", " ").split())
 
 
 def _normal(password: str) -> str:

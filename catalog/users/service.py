@@ -43,7 +43,8 @@ def named(name: str) -> User:
 
 
 def create(fields: dict[str, Any]) -> User:
-    """Add a user, for a loaded UserCreateSchema. Raises Conflict for a name that is taken."""
+    """Add a user, for a loaded UserCreateSchema. Raises Conflict for a name that is taken, ValidationFailed."""
+    _check_strength(fields["password"], fields["name"])
     password_hash = passwords.hashed(fields["password"])
     values = {"name": fields["name"], "scopes": fields["scopes"], "password_hash": password_hash}
     statement = insert(User).values(values).on_conflict_do_nothing().returning(User.id)
@@ -71,7 +72,8 @@ def update(user_id: uuid.UUID, changes: dict[str, Any]) -> User:
 
 
 def set_password(user_id: uuid.UUID, password: str) -> User:
-    """Give a user another password, and end all sessions. Raises NotFound."""
+    """Give a user another password, and end all sessions. Raises NotFound, ValidationFailed."""
+    _check_strength(password, get(user_id).name)
     password_hash = passwords.hashed(password)
     with transaction() as session:
         user = _locked(user_id)
@@ -125,6 +127,18 @@ def id_of(name: str) -> uuid.UUID | None:
     return user.id if user else None
 
 
+def counted_as(name: str) -> str:
+    """Return what failed attempts with a name are counted for: the user, however the name is written, else the name.
+
+    Both are what PostgreSQL compares: Python's lower case differs for some letters (U+0130), so that one user would
+    have several counters, and differences between known and unknown names would tell which there are.
+    """
+    name = name.replace("\0", "\ufffd")
+    user_id = select(User.id).where(func.lower(User.name) == func.lower(name)).scalar_subquery()
+    found, lower = db.session.execute(select(user_id, func.lower(name))).one()
+    return caller_id(found) if found else f"name:{lower}"
+
+
 def bearer(user_id: uuid.UUID, since: datetime, address: str) -> Caller:
     """Return who a user is whose session began `since` then. Raises Unauthorized if it is over; asks the database."""
     found = execute_alone(_BEARER.where(User.id == user_id))
@@ -136,6 +150,12 @@ def bearer(user_id: uuid.UUID, since: datetime, address: str) -> Caller:
 def caller_id(user_id: uuid.UUID) -> str:
     """Return the id by which a user is known as a caller, also in the audit."""
     return f"{KIND}:{user_id}"
+
+
+def _check_strength(password: str, name: str) -> None:
+    weakness = passwords.weakness(password, name)
+    if weakness:
+        raise ValidationFailed([field_error("password", weakness)])
 
 
 def _end_sessions(user: User) -> None:

@@ -148,6 +148,11 @@ class Browser:
         around = {"REMOTE_ADDR": address}
         return self.client.post("/console/sign-in", data=form, headers={**HTML, **(headers or {})}, environ_base=around)
 
+    def post(self, path, **options):
+        page = self.client.get("/console/account", headers=HTML).text
+        token = page.partition('name="csrf-token" content="')[2][:43]
+        return self.client.post(path, headers={"X-CSRF-Token": token}, **options)
+
     def cookie(self):
         found = self.client.get_cookie(COOKIE)
         return found and found.value

@@ -6,16 +6,16 @@ import pytest
 
 from catalog.cache.client import Unreachable
 from catalog.users import passwords
+from catalog.users import service as users
 from tests.auth.conftest import PASSWORD, Browser
 
 WINDOW = 15 * 60
+SPELLINGS = ("admin", "ADMIN", "aDmIn", "adm\u0130n", "adm\u0131n", "\uff41dmin", "admin\u200b", "admi\u0307n")
 
 
 @pytest.fixture
 def strict(production, monkeypatch, worker_id):
     """Production that takes 3 failures of a name and 5 of an address, with counters of its own; one user is Ada."""
-    from catalog.users import service as users
-
     prefix = f"attempts-{worker_id}-{id(monkeypatch)}"
     production.config.update(
         RATE_LIMIT_SIGN_IN_NAME="3/15 minutes", RATE_LIMIT_SIGN_IN_ADDRESS="5/15 minutes", CACHE_PREFIX=prefix
@@ -44,6 +44,36 @@ def test_a_name_is_locked_after_its_failures_wherever_they_come_from(browser):
     assert "Locked for a while" in answer.text
     assert re.search(r"Please try again in (\d+ minutes|a minute)\.", answer.text)
     assert browser.cookie() is None
+
+
+@pytest.mark.parametrize("name", SPELLINGS)
+def test_every_spelling_that_finds_a_user_has_the_counter_of_that_user(strict, browser, name):
+    with strict.app_context():
+        admin = users.create({"name": "admin", "password": PASSWORD, "scopes": ["admin"]})
+        finds_it = users.id_of(name) == admin.id
+        assert (users.counted_as(name) == users.counted_as("admin")) is finds_it
+    tried = [fail(browser, 1, name=name, address=f"203.0.113.{number}") for number in range(4)]
+    assert tried == [[401], [401], [401], [429]]
+    assert fail(browser, 1, name="admin", address="203.0.113.9") == [429 if finds_it else 401]
+
+
+@pytest.mark.parametrize("letter", ["\u0130", "\u0131", "\u212a", "\u1e9e", "\u03a3", "\uff21", "\0"])
+def test_unknown_names_are_counted_as_known_ones_are(strict, letter):
+    """Else how names are counted would tell which there are."""
+    with strict.app_context():
+        pairs = [(f"q{letter}", f"q{other}") for other in (letter.lower(), letter.upper(), letter.casefold())]
+        before = [users.counted_as(one) == users.counted_as(other) for one, other in pairs]
+        if letter != "\0":
+            users.create({"name": f"q{letter}", "password": PASSWORD, "scopes": ["tasks"]})
+        assert [users.counted_as(one) == users.counted_as(other) for one, other in pairs] == before
+
+
+def test_a_change_of_the_password_counts_for_the_user_too(strict, browser):
+    assert browser.sign_in(name="Ada", password=PASSWORD, address="203.0.113.1").status_code == 303
+    wrong = {"present": "not it", "password": "another long password"}
+    tried = [browser.post("/console/account/password", json=wrong).status_code for _ in range(4)]
+    assert tried == [400, 400, 400, 429]
+    assert fail(Browser(strict), 1, name="ADA", address="203.0.113.7") == [429]
 
 
 def test_an_address_is_locked_after_its_failures_whatever_it_tries(browser):

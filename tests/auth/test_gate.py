@@ -95,6 +95,32 @@ def test_a_browser_gets_graphiql_from_the_open_service_alone(opened, outside, ne
     assert outside.get("/graphql", headers=browser | bearer(new_key("admin"))).status_code == 400
 
 
+GRAPHIQL = (
+    *("/static/vendor/graphiql-3.8.3/graphiql.js", "/static/vendor/react-18.2.0/react.js"),
+    *("/static/vendor/react-dom-18.2.0/react-dom.js", "/static/vendor/plugin-explorer-1.0.2/explorer.css"),
+    *("/graphql/static/graphiql.js", "/graphql/static/examples.json"),
+)
+
+
+@pytest.mark.parametrize("path", GRAPHIQL)
+def test_the_files_of_graphiql_are_there_while_the_service_is_open_alone(opened, outside, path):
+    assert opened.get(path, buffered=True).status_code == 200
+    assert outside.get(path, buffered=True).status_code == 404
+
+
+def test_the_files_of_other_pages_are_there_in_production(outside):
+    for path in ("/static/vendor/swagger-ui-dist-5.35.0/swagger-ui.js", "/api/static/docs.css"):
+        assert outside.get(path, buffered=True).status_code == 200
+
+
+@pytest.mark.parametrize("method", ["get", "put", "delete"])
+@pytest.mark.parametrize("key_id", ["%00", "a%00b", "%FF", "x" * 5_000])
+def test_an_id_that_no_key_can_have_is_not_found(opened, method, key_id):
+    options = {"json": {"name": "x"}} if method == "put" else {}
+    assert getattr(opened, method)(f"/api/v1/keys/{key_id}", **options).status_code == 404
+    assert opened.post(f"/api/v1/keys/{key_id}/rotate").status_code == 404
+
+
 # What is answered before Flask
 
 

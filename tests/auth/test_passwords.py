@@ -8,6 +8,7 @@ from argon2 import PasswordHasher
 from sqlalchemy import text
 
 from catalog import config
+from catalog.errors import ValidationFailed
 from catalog.extensions import db
 from catalog.users import passwords
 from catalog.users import service as users_service
@@ -33,6 +34,49 @@ def test_a_length_is_all_that_is_asked(password):
 )
 def test_what_is_shorter_longer_or_the_same_again_and_again_is_refused(password, said):
     assert said in passwords.weakness(password)
+
+
+@pytest.mark.parametrize(
+    "password",
+    [
+        *("passwordpassword", "Password Password", "password-password-password", "qwertyqwertyqwerty", "1q2w3e4r5t6y7u8i9o0p"),
+        *("1234567890123456", "9876543210987654", "abcdefghijklmnop", "ponmlkjihgfedcba", "qwertyuiopasdfgh", "qwertzuiopasdfgh"),
+        *("111222333444555", "manchesterunited", "ｐａｓｓｗｏｒｄｐａｓｓｗｏｒｄ", "letmeinletmeinlet"),
+    ],
+)
+def test_what_many_people_use_is_refused(password):
+    assert passwords.weakness(password) == passwords.COMMON
+
+
+@pytest.mark.parametrize(
+    ("password", "name"),
+    [
+        ("maximilian-schmidt", "Maximilian Schmidt"),
+        ("Grace Grace Grace Gr", "Grace Grace"),
+        ("christopher2026112", "Christopher"),
+        ("catalog catalog catalog", "ada"),
+    ],
+)
+def test_the_name_and_the_services_are_refused(password, name):
+    assert passwords.weakness(password, name) == passwords.NAME
+
+
+@pytest.mark.parametrize("password", ["!@#$%^&*()_+{}|", "ada likes correct horses", "password of ada 2026"])
+def test_a_part_of_a_password_is_not_judged(password):
+    assert passwords.weakness(password, "ada") is None
+
+
+def test_every_way_to_a_new_password_looks_at_the_name(production):
+    with production.app_context():
+        with pytest.raises(ValidationFailed):
+            users_service.create({"name": "a very long name of one", "password": "A Very Long Name Of One", "scopes": ["tasks"]})
+        user = users_service.create({"name": "a very long name of one", "password": PASSWORD, "scopes": ["tasks"]})
+        with pytest.raises(ValidationFailed):
+            users_service.set_password(user.id, "a very long name of one")
+    browser = Browser(production)
+    assert browser.sign_in(name=user.name, password=PASSWORD).status_code == 303
+    wanted = {"present": PASSWORD, "password": "a very long name of one"}
+    assert browser.post("/console/account/password", json=wanted).status_code == 400
 
 
 @pytest.mark.usefixtures("real_passwords")

@@ -210,12 +210,21 @@ def test_the_pages_token_is_another_after_signing_in(browser, ada):
 def test_a_stranger_cannot_sign_a_browser_in_or_out_from_another_site(browser, ada):
     form = {"name": "Ada", "password": PASSWORD}
     assert browser.client.post("/console/sign-in", data=form).status_code == 403
-    assert browser.sign_in(headers={"Origin": "https://evil.example"}, **form).status_code == 403
+    for origin in ("https://evil.example", "null", "", "http://[", "https://evil@localhost", "http://\u0660"):
+        assert browser.sign_in(headers={"Origin": origin}, **form).status_code == 403
     assert browser.sign_in(headers={"Sec-Fetch-Site": "cross-site"}, **form).status_code == 403
     assert browser.cookie() is None
     browser.sign_in(**form)
     assert browser.client.post("/console/sign-out", data={}).status_code == 403
     assert browser.status() == 200
+
+
+@pytest.mark.parametrize("page", ["http://[", "http://[::1", "//[", "\u0660", "x" * 5_000, "https://evil.example/\\"])
+def test_a_page_that_is_none_leads_to_the_first_one_after_signing_in(outside, page):
+    asked = {**HTML, "HX-Request": "true", "HX-Current-URL": page}
+    answer = outside.get("/console/tasks", headers=asked)
+    assert answer.status_code == 401
+    assert answer.headers["HX-Redirect"] == "/console/sign-in"
 
 
 # Out
