@@ -60,7 +60,8 @@ def _megabytes(processes: list[psutil.Process]) -> float:
 
 def _refuse(running: Running, path: str, body: bytes) -> float:
     target = urlsplit(running.url)
-    head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    fields = f"Host: localhost\r\nContent-Type: application/json\r\nContent-Length: {len(body)}"
+    head = f"POST {path} HTTP/1.1\r\n{fields}\r\n\r\n"
     with socket.create_connection((target.hostname, target.port), timeout=30) as connection:
         began = time.perf_counter()
         threading.Thread(target=_send, args=(connection, head.encode() + body), daemon=True).start()

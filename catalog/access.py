@@ -11,10 +11,12 @@ from flask.sansio.app import App
 from catalog.errors import Forbidden
 
 ADMIN = "admin"
+IMPORTS_ALL = "imports:all"  # in addition to `imports`: those that other callers submitted
 SCOPES = (
     "products:read",
     "products:write",
     "imports",
+    IMPORTS_ALL,
     "webhooks",
     "orders",
     "tasks",

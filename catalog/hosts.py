@@ -38,12 +38,11 @@ class RequestChecks:
 
     def refusal(self, environ: Environ) -> CatalogError | None:
         """Return why a request is rejected, or None: MisdirectedRequest (421) or Forbidden (403)."""
-        if not self._takes_any and not self._is_known(environ.get("HTTP_HOST", "")[:_LONGEST]):
-            if environ["PATH_INFO"] not in self._exempt:
-                return MisdirectedRequest(
-                    "The service does not answer for this Host. Use localhost or 127.0.0.1, or add the name to"
-                    " ALLOWED_HOSTS."
-                )
+        is_ours = self._takes_any or self._is_known(environ.get("HTTP_HOST", "")[:_LONGEST])
+        if not is_ours and environ["PATH_INFO"] not in self._exempt:
+            return MisdirectedRequest(
+                "The service does not answer for this Host. Use localhost or 127.0.0.1, or add the name to ALLOWED_HOSTS."
+            )
         if self._is_open and environ["REQUEST_METHOD"] not in SAFE_METHODS and self._is_cross_site(environ):
             return Forbidden(
                 "This write was sent by a page of another site. Add its origin to CORS_ORIGINS to allow it."

@@ -42,11 +42,15 @@ def every() -> list[Any]:
 
 
 def attempts(delivery_id: uuid.UUID) -> dict[str, Any]:
-    """Return a delivery's attempts, the latest first, and its life: {"page", "webhook", "life"}. Raises NotFound."""
+    """Return a delivery's attempts, the latest first, and its life: {"page", "webhook", "life", "may_read"}.
+
+    Raises NotFound.
+    """
     delivery = history.delivery(delivery_id)
     page = history.logs(delivery.webhook_id, {"delivery_id": delivery_id, "limit": 100})
     life = lives.of(delivery, page["items"], datetime.now(UTC))
-    return {"page": page, "webhook": webhooks.get(delivery.webhook_id), "life": life}
+    webhook = webhooks.get(delivery.webhook_id)
+    return {"page": page, "webhook": webhook, "life": life, "may_read": webhooks.may_read(delivery.event or "")}
 
 
 def replay_of(webhook_id: uuid.UUID, query: dict[str, Any]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Any
 from flask import Response, jsonify, request, url_for
 from werkzeug import Response as Answer
 
-from catalog import eventstream
+from catalog import access, eventstream
 from catalog.console import pages, schemas
 from catalog.imports import answers, arrivals, corrections, drafts, dry_run, mapping_schemas, mappings, service
 from catalog.imports.schemas import ENCODINGS, UploadOptionsSchema
@@ -148,6 +148,7 @@ def commit(import_id: uuid.UUID) -> Answer:
 @blueprint.arguments(schemas.AfterSchema, location="query")
 def differences(query: dict[str, Any], import_id: uuid.UUID) -> Response:
     """Show what a dry run would change, page by page."""
+    access.demand(["products:read"])
     imported = service.get(import_id)
     return pages.show("_import_differences.html", imported=imported, page=dry_run.page(imported, query["after"]))
 

@@ -9,6 +9,7 @@ from sqlalchemy import select, text
 
 from catalog.cache import cached
 from catalog.extensions import db
+from catalog.imports import ownership
 from catalog.imports.models import Import
 
 HOURS = 24
@@ -40,12 +41,14 @@ def _counted(since: str) -> Any:
 
 
 def going_on(limit: int = 20) -> list[Import]:
-    """Return the imports that wait or run, the latest first."""
-    statement = select(Import).where(Import.state.in_(["pending", "running"])).order_by(Import.id.desc()).limit(limit)
+    """Return the caller's imports that wait or run, the latest first."""
+    is_going_on = Import.state.in_(["pending", "running"])
+    statement = select(Import).where(is_going_on, ownership.condition()).order_by(Import.id.desc()).limit(limit)
     return list(db.session.scalars(statement, execution_options={"populate_existing": True}))
 
 
 def latest(limit: int = 5) -> list[Import]:
-    """Return the imports that were submitted last."""
-    statement = select(Import).order_by(Import.created_at.desc(), Import.id.desc()).limit(limit)
+    """Return the imports that the caller submitted last."""
+    own = select(Import).where(ownership.condition())
+    statement = own.order_by(Import.created_at.desc(), Import.id.desc()).limit(limit)
     return list(db.session.scalars(statement, execution_options={"populate_existing": True}))

@@ -1,8 +1,11 @@
 """What the API answers about imports."""
 
+from typing import Any
+
 import marshmallow as ma
 from marshmallow import fields, validate
 
+from catalog.access import caller
 from catalog.fields import Moment
 from catalog.imports.report import RAW_STATES, STATES
 from catalog.pagination import OffsetPageSchema
@@ -110,13 +113,13 @@ class DifferenceSchema(ma.Schema):
 
 
 class DryRunSchema(ma.Schema):
-    """What a dry run counted, and its first 20 differences."""
+    """What a dry run counted, and its first 20 differences; null for callers without the scope `products:read`."""
 
     created = fields.Integer(required=True)
     updated = fields.Integer(required=True, metadata={"example": 1})
     unchanged = fields.Integer(required=True, metadata={"example": 0})
     errors = fields.Integer(required=True, metadata={"example": 0})
-    differences = fields.List(fields.Nested(DifferenceSchema), required=True)
+    differences = fields.List(fields.Nested(DifferenceSchema), required=True, allow_none=True)
 
 
 class ChangedProductSchema(ma.Schema):
@@ -129,10 +132,10 @@ class ChangedProductSchema(ma.Schema):
 
 
 class ChangedMeanwhileSchema(ma.Schema):
-    """How many products of the file changed between a dry run and its commit, and the first 20."""
+    """How many products of the file changed between a dry run and its commit, and the first 20, or null as above."""
 
     count = fields.Integer(required=True, metadata={"example": 1})
-    products = fields.List(fields.Nested(ChangedProductSchema), required=True)
+    products = fields.List(fields.Nested(ChangedProductSchema), required=True, allow_none=True)
 
 
 class ImportSchema(ma.Schema):
@@ -164,6 +167,15 @@ class ImportSchema(ma.Schema):
     created_at = Moment(required=True)
     started_at = Moment(required=True, allow_none=True)
     finished_at = Moment(required=True, allow_none=True)
+
+    @ma.post_dump
+    def _hide_products(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+        """Leave out the present values of products, which are another scope's."""
+        if not caller().may("products:read"):
+            for report, name in (("dry_run", "differences"), ("changed_meanwhile", "products")):
+                if data.get(report):
+                    data[report] = {**data[report], name: None}
+        return data
 
 
 class HistoryQuerySchema(ma.Schema):

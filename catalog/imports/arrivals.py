@@ -17,9 +17,10 @@ from typing import IO, Any
 
 from flask import current_app
 
+from catalog.access import caller
 from catalog.audit import service as audit
 from catalog.errors import Conflict, NotFound, TooLarge, UnsupportedMediaType, ValidationFailed, field_error
-from catalog.imports import drafts, files, storage
+from catalog.imports import drafts, files, ownership, storage
 from catalog.imports.schemas import UploadOptionsSchema
 from catalog.imports.upload import Upload, plain_name
 
@@ -35,6 +36,7 @@ class Arrival:
     filename: str
     size: int
     received: int
+    owner: str | None = None  # the caller; None for those of earlier versions
 
     @property
     def percent(self) -> int:
@@ -55,17 +57,20 @@ def begin(filename: str, size: int, modified: int) -> Arrival:
     arrival_id = uuid.uuid5(_IDS, json.dumps([audit.who()["id"], name, size, modified]))
     with storage.full_disk_told():
         _path(arrival_id).touch()
-        _notes(arrival_id).write_text(json.dumps({"filename": name, "size": size}))
+        _notes(arrival_id).write_text(json.dumps({"filename": name, "size": size, "owner": caller().id}))
     return get(arrival_id)
 
 
 def get(arrival_id: uuid.UUID) -> Arrival:
-    """Return an arrival as far as it is. Raises NotFound."""
+    """Return an arrival as far as it is. Raises NotFound, also for one of another caller."""
     try:
         notes = json.loads(_notes(arrival_id).read_text())
-        return Arrival(id=arrival_id, received=_path(arrival_id).stat().st_size, **notes)
+        arrival = Arrival(id=arrival_id, received=_path(arrival_id).stat().st_size, **notes)
     except FileNotFoundError:
         raise _gone() from None
+    if not ownership.is_visible(arrival.owner):
+        raise _gone()
+    return arrival
 
 
 def append(arrival_id: uuid.UUID, offset: int, piece: IO[bytes]) -> Arrival:
@@ -90,6 +95,7 @@ def finish(arrival_id: uuid.UUID) -> drafts.Draft:
 
     Raises NotFound, Conflict, UnsupportedMediaType, StorageFull.
     """
+    get(arrival_id)
     with _locked(arrival_id):
         arrival = get(arrival_id)
         if arrival.received != arrival.size:
@@ -111,9 +117,11 @@ def listing() -> list[Arrival]:
 
 
 def discard(arrival_id: uuid.UUID) -> None:
-    """Put away what has come of a file, if it is there."""
-    for path in (_notes(arrival_id), _path(arrival_id)):
-        path.unlink(missing_ok=True)
+    """Put away what has come of a file, if it is there and the caller's."""
+    with suppress(NotFound):
+        get(arrival_id)
+        for path in (_notes(arrival_id), _path(arrival_id)):
+            path.unlink(missing_ok=True)
 
 
 def prune() -> None:

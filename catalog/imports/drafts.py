@@ -5,12 +5,14 @@ A draft is a file and, beside it, its name and what was chosen so far, as JSON. 
 
 import json
 import uuid
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from catalog.access import caller
 from catalog.errors import NotFound
-from catalog.imports import files, preview, service, storage
+from catalog.imports import files, ownership, preview, service, storage
 from catalog.imports.models import Import
 from catalog.imports.reader import FIELDS
 from catalog.imports.upload import Upload
@@ -28,6 +30,7 @@ class Draft:
     filename: str
     size: int
     options: dict[str, Any]
+    owner: str | None = None  # the caller; None for those of earlier versions
 
     @property
     def path(self) -> Path:
@@ -38,7 +41,7 @@ class Draft:
 def keep(upload: Upload) -> Draft:
     """Keep a received file as a draft and return it. Raises UnsupportedMediaType, StorageFull."""
     files.check_kind(upload.path, upload.filename)
-    draft = Draft(uuid.uuid4(), upload.filename, upload.size, upload.options)
+    draft = Draft(uuid.uuid4(), upload.filename, upload.size, upload.options, caller().id)
     with storage.full_disk_told():
         upload.path.rename(draft.path)
         _notes(draft.id).write_text(json.dumps({**asdict(draft), "id": str(draft.id)}))
@@ -46,17 +49,24 @@ def keep(upload: Upload) -> Draft:
 
 
 def get(draft_id: uuid.UUID) -> Draft:
-    """Return a draft. Raises NotFound."""
+    """Return a draft. Raises NotFound, also for one of another caller."""
     try:
-        return Draft(**{**json.loads(_notes(draft_id).read_text()), "id": draft_id})
+        draft = Draft(**{**json.loads(_notes(draft_id).read_text()), "id": draft_id})
     except FileNotFoundError:
-        raise NotFound("There is no such file waiting. It may have been imported, or put away after a day.") from None
+        raise _gone() from None
+    if not ownership.is_visible(draft.owner):
+        raise _gone()
+    return draft
 
 
 def listing() -> list[Draft]:
-    """Return the drafts, the latest first."""
+    """Return the caller's drafts, the latest first."""
     notes = sorted(_folder().glob("*.json"), key=lambda path: path.stat().st_mtime, reverse=True)
-    return [get(uuid.UUID(path.stem)) for path in notes]
+    found = []
+    for path in notes:
+        with suppress(NotFound):
+            found.append(get(uuid.UUID(path.stem)))
+    return found
 
 
 def look(draft_id: uuid.UUID, options: dict[str, Any]) -> preview.Preview:
@@ -82,7 +92,13 @@ def start(draft_id: uuid.UUID, options: dict[str, Any]) -> Import:
 
 
 def discard(draft_id: uuid.UUID) -> None:
-    """Put a draft away, if it is there."""
+    """Put a draft away, if it is there and the caller's."""
+    with suppress(NotFound):
+        get(draft_id)
+        _remove(draft_id)
+
+
+def _remove(draft_id: uuid.UUID) -> None:
     for path in (_notes(draft_id), _folder() / str(draft_id)):
         path.unlink(missing_ok=True)
 
@@ -90,6 +106,10 @@ def discard(draft_id: uuid.UUID) -> None:
 def prune() -> None:
     """Put away the drafts that nobody has imported for a day."""
     storage.remove_old(_folder(), KEPT_SECONDS)
+
+
+def _gone() -> NotFound:
+    return NotFound("There is no such file waiting. It may have been imported, or put away after a day.")
 
 
 def _folder() -> Path:

@@ -21,6 +21,7 @@ from catalog.imports import (
     lease,
     mapping,
     mappings,
+    ownership,
     progress,
     report,
     running,
@@ -43,6 +44,7 @@ prune = sweeping.prune
 last_day = activity.last_day
 going_on = activity.going_on
 latest = activity.latest
+visible = ownership.visible
 
 
 def submit(upload: Upload) -> Import:
@@ -81,26 +83,29 @@ def _readable_header(upload: Upload, columns: Sequence[mapping.Column]) -> Heade
 
 
 def get(import_id: uuid.UUID) -> Import:
-    """Return an import by id. Raises NotFound."""
-    imported = db.session.get(Import, import_id, populate_existing=True)
-    if imported is None:
+    """Return an import by id. Raises NotFound, also for one of another caller."""
+    return _found(db.session.get(Import, import_id, populate_existing=True))
+
+
+def _found(imported: Import | None) -> Import:
+    if imported is None or not ownership.is_visible(ownership.owner_of(imported.asked_by)):
         raise NotFound("There is no such import.")
     return imported
 
 
 @replica.reads
 def history(session: Session, limit: int, offset: int) -> dict[str, Any]:
-    """Return a page of imports, the latest first: items, total, limit, offset, has_more."""
-    statement = select(Import).order_by(Import.created_at.desc(), Import.id.desc()).limit(limit).offset(offset)
-    items = session.scalars(statement).all()
-    total = session.scalar(select(func.count()).select_from(Import)) or 0
+    """Return a page of the caller's imports, the latest first: items, total, limit, offset, has_more."""
+    own = select(Import).where(ownership.condition())
+    items = session.scalars(own.order_by(Import.created_at.desc(), Import.id.desc()).limit(limit).offset(offset)).all()
+    total = session.scalar(own.with_only_columns(func.count(Import.id))) or 0
     return offset_page(items, total, limit, offset)
 
 
 def status(import_id: uuid.UUID) -> report.Progress:
     """Return how far an import is: from Redis while it runs, else from the table. Raises NotFound."""
     found = statuses([import_id])
-    if not found:
+    if import_id not in ownership.visible(list(found)):
         raise NotFound("There is no such import.")
     return found[import_id]
 
@@ -147,9 +152,7 @@ def result(import_id: uuid.UUID) -> dict[str, Any]:
 def cancel(import_id: uuid.UUID) -> Import:
     """Stop an import: at once if it waits, else after the chunk at hand. Raises NotFound, Conflict if it has ended."""
     with transaction() as session:
-        imported = session.get(Import, import_id, with_for_update=True, populate_existing=True)
-        if imported is None:
-            raise NotFound("There is no such import.")
+        imported = _found(session.get(Import, import_id, with_for_update=True, populate_existing=True))
         if imported.ended:
             raise Conflict(f"The import has ended already: it is {imported.state}.")
         imported.cancel_requested = True
@@ -168,11 +171,9 @@ def carry_out(import_id: uuid.UUID) -> Import:
     Raises NotFound, and Conflict for what is no finished dry run, was committed already, or lies there no more.
     """
     with transaction() as session:
-        imported = session.get(Import, import_id, with_for_update=True, populate_existing=True)
-        if imported is None:
-            raise NotFound("There is no such import.")
+        imported = _found(session.get(Import, import_id, with_for_update=True, populate_existing=True))
         dry_run.reopen(session, imported)
-        imported.asked_by = audit.who()
+        imported.asked_by = {**audit.who(), ownership.OWNER: ownership.owner_of(imported.asked_by)}
         audit.record("commit", "import", import_id)
         telling.started(session.connection(), imported, imported.total_rows)
         jobqueue.enqueue(sweeping.JOB, str(imported.id), queue_name="imports")

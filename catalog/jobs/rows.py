@@ -1,10 +1,12 @@
 """Jobs that stand for a row: the row knows how far they are, RQ only rang for it."""
 
 import uuid
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from catalog.access import caller, demand
+from catalog.errors import NotFound
 from catalog.imports import service as imports
 from catalog.products import service as products
 
@@ -29,10 +31,16 @@ class Kind:
     name: str
     function: str
     queue: str
+    scope: str  # needed in addition to `jobs`
     progress: Callable[[Collection[uuid.UUID]], dict[uuid.UUID, Progress]]
     result: Callable[[uuid.UUID], Any]
     cancel: Callable[[uuid.UUID], object]
     retry: Callable[[uuid.UUID], object] | None = None  # None: run RQ's job again
+    own: Callable[[Collection[uuid.UUID]], set[uuid.UUID]] = set  # those that the caller may see, given the scope
+
+    def visible(self, ids: Collection[uuid.UUID]) -> set[uuid.UUID]:
+        """Return those of these rows that the caller may see."""
+        return self.own(ids) if caller().may(self.scope) else set()
 
 
 @dataclass(frozen=True)
@@ -42,6 +50,13 @@ class Row:
     kind: Kind
     id: uuid.UUID
     progress: Progress
+    is_visible: bool
+
+    def demand(self) -> None:
+        """Raise Forbidden for a caller without the scope of the row, NotFound for a row of another caller."""
+        demand([self.kind.scope])
+        if not self.is_visible:
+            raise NotFound("There is no such job.")
 
 
 def of(calls: Iterable[tuple[str, Sequence[Any]]]) -> dict[tuple[str, str], Row]:
@@ -51,11 +66,17 @@ def of(calls: Iterable[tuple[str, Sequence[Any]]]) -> dict[tuple[str, str], Row]
         if function in ids and arguments and (row_id := parse(str(arguments[0]))):
             ids[function].add(row_id)
     return {
-        (kind.function, str(row_id)): Row(kind, row_id, progress)
+        (kind.function, str(row.id)): row
         for kind in KINDS
         if ids[kind.function]
-        for row_id, progress in kind.progress(ids[kind.function]).items()
+        for row in _rows(kind, ids[kind.function])
     }
+
+
+def _rows(kind: Kind, ids: Collection[uuid.UUID]) -> Iterator[Row]:
+    visible = kind.visible(ids)
+    for row_id, progress in kind.progress(ids).items():
+        yield Row(kind, row_id, progress, row_id in visible)
 
 
 def find(row_id: str) -> Row | None:
@@ -115,14 +136,17 @@ KINDS = (
         "import",
         imports.JOB,
         "imports",
+        "imports",
         _imports,
         lambda row_id: imports.result(row_id)["result"],
         imports.cancel,
+        own=imports.visible,
     ),
     Kind(
         "bulk_deletion",
         products.DELETION_JOB,
         "default",
+        "products:write",
         _deletions,
         _deletion_result,
         products.cancel_deletion,
@@ -131,6 +155,7 @@ KINDS = (
         "product_write",
         products.WRITES_JOB,
         "default",
+        "products:write",
         _writes,
         _write_result,
         products.cancel_write,

@@ -91,6 +91,7 @@ def cancel(job_id: str) -> views.Shown:
     """
     row = rows.find(job_id)
     if row is not None:
+        row.demand()
         row.kind.cancel(row.id)
     else:
         with _redis_answers():
@@ -104,6 +105,7 @@ def _cancel_job(job_id: str) -> None:
         raise NotFound("There is no such job.")
     row = views.row_of(job)
     if row is not None:
+        row.demand()
         row.kind.cancel(row.id)
     else:
         if not _cancel_waiting(job):
@@ -140,6 +142,8 @@ def retry(job_id: str) -> views.Shown:
     Raises NotFound, Conflict for any other job and for one whose import or bulk deletion has ended, Unavailable.
     """
     row = rows.find(job_id)
+    if row is not None:
+        row.demand()
     if row is not None and row.kind.retry is not None:
         row.kind.retry(row.id)
         return get(job_id)
@@ -148,6 +152,8 @@ def retry(job_id: str) -> views.Shown:
         if job is None:
             raise Conflict("The queue holds no job for this any more.") if row else NotFound("There is no such job.")
         row = views.row_of(job)
+        if row is not None:
+            row.demand()
         if row is not None and row.progress.state in views.ENDED:
             raise Conflict(f"What the job stands for has ended: it is {row.progress.state}.")
         _requeue(job.id)

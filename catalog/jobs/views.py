@@ -65,16 +65,18 @@ def many(jobs: list[Job]) -> list[Shown]:
 
 
 def with_outcome(job: Job) -> Shown:
-    """Return a job with its result or its error."""
+    """Return a job with its result or its error. Raises Forbidden, NotFound where the caller may not see its row."""
     row = row_of(job)
     if row is not None:
+        row.demand()
         return of_row(row, job, _row_result(row))
     last = job.latest_result() if state(job) in ENDED else None
     return of_job(job, last)
 
 
 def row_with_outcome(row: Row) -> Shown:
-    """Return the job of a row that RQ knows nothing of any more."""
+    """Return the job of a row that RQ knows nothing of any more. Raises Forbidden, NotFound likewise."""
+    row.demand()
     return of_row(row, None, _row_result(row))
 
 
@@ -102,6 +104,8 @@ def of_job(job: Job, last: Result | None = None) -> Shown:
 def of_row(row: Row, job: Job | None, result: Any = None) -> Shown:
     """Return a job that stands for a row."""
     at = row.progress
+    if not row.is_visible:
+        return _masked(row, job)
     return Shown(
         id=job.id if job else str(row.id),
         kind=row.kind.name,
@@ -115,6 +119,22 @@ def of_row(row: Row, job: Job | None, result: Any = None) -> Shown:
         result=result,
         error=at.error,
         **(_times(job, at.state) if job else {}),
+    )
+
+
+def _masked(row: Row, job: Job | None) -> Shown:
+    """Return a job without what its row says, for lists of callers that may not see that."""
+    return Shown(
+        id=job.id if job else str(row.id),
+        kind=row.kind.name,
+        record_id=None,
+        function=row.kind.function,
+        queue=row.kind.queue,
+        state=row.progress.state,
+        status=row.progress.status,
+        percent=row.progress.percent,
+        message=None,
+        **(_times(job, row.progress.state) if job else {}),
     )
 
 

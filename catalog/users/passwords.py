@@ -1,8 +1,8 @@
 """Passwords: what is asked of a new one, and how one is kept. Pure.
 
-As NIST SP 800-63B-4 (3.1.1.2) has it where the password is all that there is: a length, and that nobody would expect it.
-Refused are the whole passwords that are common, repeated or a sequence, or the user's or the service's name; no
-part of a password is judged, and no kinds of characters are asked for.
+Asked is what NIST SP 800-63B-4 (3.1.1.2) asks where the password is the only factor: a length, and that it is not to be
+expected. Rejected are whole passwords that are common, repeated, a sequence, or the user's or the service's name. No part
+of a password is judged, and no kinds of characters are asked for.
 Kept is what argon2id (RFC 9106) makes of it, with the least that OWASP's Password Storage Cheat Sheet recommends: 19
 MiB, two passes, one lane. More would let strangers at the sign-in page take more memory and time from all others.
 """

@@ -9,6 +9,7 @@ from marshmallow import fields, validate
 from catalog.examples import ID
 from catalog.fields import Moment, utc
 from catalog.pagination import CursorPageSchema
+from catalog.webhooks.event_scopes import may_read
 from catalog.webhooks.events import EVENTS
 from catalog.webhooks.models import DELIVERED, FAILED, PENDING
 from catalog.webhooks.schemas import URL_SHOWN, known_event
@@ -33,7 +34,10 @@ class LogQuerySchema(ma.Schema):
 
 
 class LogSchema(ma.Schema):
-    """One attempt; `payload` is None once the event is no longer kept."""
+    """One attempt; `payload` is null once the event is no longer kept.
+
+    Like `response_body`, which may repeat it, it is null also for callers without the scope of the event.
+    """
 
     id = fields.UUID(required=True)
     webhook_id = fields.UUID(required=True)
@@ -49,6 +53,10 @@ class LogSchema(ma.Schema):
     response_time_ms = fields.Integer(required=True, metadata={"example": 35})
     error = fields.String(required=True, allow_none=True)
     created_at = Moment(dump_only=True, allow_none=True)
+
+    @ma.post_dump
+    def _hide_data(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+        return data if may_read(data["event"]) else {**data, "payload": None, "response_body": None}
 
 
 class LogPageSchema(CursorPageSchema):

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from catalog import encryption, replica
+from catalog import access, encryption, replica
 from catalog.audit import service as audit
 from catalog.database import after_commit, transaction
 from catalog.errors import NotFound, ValidationFailed, field_error
@@ -16,7 +16,7 @@ from catalog.extensions import db
 from catalog.pagination import offset_page
 from catalog.redaction import MASK
 from catalog.reencryption import Tally
-from catalog.webhooks import activity, leases, outbox, receivers, reencryption, secret_headers, signing
+from catalog.webhooks import activity, event_scopes, leases, outbox, receivers, reencryption, secret_headers, signing
 from catalog.webhooks.addresses import Refused, Target, parse
 from catalog.webhooks.attempts import Attempt, cleaned, entry
 from catalog.webhooks.models import Webhook
@@ -27,10 +27,12 @@ from catalog.webhooks.transfer import Result
 ROTATION = timedelta(hours=24)
 LOOKUP_SECONDS = 1.0
 _TEXTS = ("url", "description", "headers", "secret_headers", "secret")
+_REDIRECTING = frozenset({"url", "events", "headers", "is_active"})  # what decides who is sent what
 _WRITTEN = (*_TEXTS, "events", "is_active", "retry_count", "durable", "timeout_seconds")
 
 last_day = activity.last_day  # this and the next two for who looks at all webhooks at once
 figures = activity.figures
+may_read = event_scopes.may_read
 
 _of_thread = threading.local()
 _names = Names()
@@ -86,7 +88,11 @@ def get(webhook_id: uuid.UUID) -> Webhook:
 
 
 def create(fields: dict[str, Any]) -> Webhook:
-    """Add a webhook and return it. Raises ValidationFailed for a URL that must not be called."""
+    """Add a webhook and return it.
+
+    Raises Forbidden for events that the caller may not read, ValidationFailed for a URL that must not be called.
+    """
+    access.demand(event_scopes.scopes_of(fields["events"]))
     _judge(fields["url"])
     with transaction() as session:
         webhook = Webhook(**_stored(fields, {}))
@@ -99,12 +105,15 @@ def create(fields: dict[str, Any]) -> Webhook:
 def update(webhook_id: uuid.UUID, changes: dict[str, Any]) -> Webhook:
     """Change the given fields of a webhook; one that is switched on again starts without its old failures.
 
-    Raises NotFound, and ValidationFailed for a URL that must not be called, or that leads secret headers elsewhere.
+    Raises NotFound, Forbidden as `create()`, and ValidationFailed for a URL that must not be called, or that leads
+    secret headers elsewhere.
     """
     if "url" in changes:
         _judge(changes["url"])
     with transaction() as session:
         webhook = _locked(webhook_id)
+        if _REDIRECTING & changes.keys():
+            access.demand(event_scopes.scopes_of(changes.get("events", webhook.events)))
         _check_moved(webhook, changes)
         before = _audited(webhook)
         if changes.get("is_active") and not webhook.is_active:

@@ -42,7 +42,17 @@ def test_settings_that_are_passed_on_have_no_second_default():
     given = COMPOSE["x-settings"]
     own = {name for name, value in given.items() if value is not None}
     assert own == {
-        *("HOST", "PUBLISHED_ON_LOOPBACK", "PUBLISH_ADDRESS", "INTERNAL_HOSTS", "PORT", "DATABASE_URL", "DATA_DIR", "UPLOAD_DIR", "WEB_WORKERS"),
+        *(
+            "HOST",
+            "PUBLISHED_ON_LOOPBACK",
+            "PUBLISH_ADDRESS",
+            "INTERNAL_HOSTS",
+            "PORT",
+            "DATABASE_URL",
+            "DATA_DIR",
+            "UPLOAD_DIR",
+            "WEB_WORKERS",
+        ),
         *("POSTGRES_HOST", "POSTGRES_PORT", "POSTGRES_USER", "POSTGRES_PASSWORD", "POSTGRES_DB"),
         *("REDIS_URL", "CACHE_REDIS_URL", "REDIS_HOST", "REDIS_PORT"),
     }

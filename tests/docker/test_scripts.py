@@ -244,7 +244,11 @@ def test_an_open_service_is_stopped_where_its_port_is_published_for_others(docke
 
 @pytest.mark.parametrize(
     "answers",
-    ["*port*) echo 127.0.0.1:5000;; *production*) exit 1;;", "*port*) echo [::1]:5000;;", "*port*) echo 0.0.0.0:5000;;"],
+    [
+        "*port*) echo 127.0.0.1:5000;; *production*) exit 1;;",
+        "*port*) echo [::1]:5000;;",
+        "*port*) echo 0.0.0.0:5000;;",
+    ],
     ids=["loopback", "loopback of IPv6", "production"],
 )
 def test_a_service_goes_on_where_its_port_is_on_loopback_or_it_asks_for_keys(docker, answers):

@@ -88,7 +88,8 @@ def test_a_body_that_ends_early_is_refused(url, rows):
     host, port = url.removeprefix("http://").partition("/")[0].split(":")
     whole = json.dumps(body(7)).encode()
     head = (
-        f"POST {PATH} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {len(whole) + 9}\r\n\r\n"
+        f"POST {PATH} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        f"Content-Length: {len(whole) + 9}\r\n\r\n"
     )
     with socket.create_connection((host, int(port)), timeout=10) as connection:
         connection.sendall(head.encode() + whole)
