@@ -19,6 +19,7 @@ from catalog import (
     logs,
     metrics,
     openapi,
+    outside,
     ratelimits,
     replica,
     streams,
@@ -44,6 +45,7 @@ def create_app(overrides: dict[str, Any] | None = None, *, routes: bool = True) 
     cache.register(app)
     replica.register(app)
     streams.register(app)
+    outside.register(app)
     if routes:
         _register_features(app)
         access.check_declared(app)

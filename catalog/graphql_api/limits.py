@@ -31,7 +31,7 @@ MAX_FIELDS = 100  # side by side, far more than any type has
 MAX_DEFINITIONS = 30  # validation holds each fragment against each
 MAX_COST = 10_000
 
-# A request may hold a thread for a minute with the first: one in a document is enough.
+# A request may hold a thread for ten seconds with the first: one in a document is enough.
 WEIGHTS = {"testWebhook": 6_000}
 _INTROSPECTION = ("__schema", "__type")
 

@@ -86,10 +86,11 @@ def delete_webhook(webhook_id: uuid.UUID) -> None:
 @blueprint.arguments(schemas.TestSchema, required=False)
 @blueprint.response(200, schemas.TestResultSchema)
 @blueprint.problem(404, "No such webhook")
+@blueprint.problem(503, "Too many tests are running")
 def test_webhook(fields: dict[str, Any], webhook_id: uuid.UUID) -> Any:
     """Send a test
 
-    At once and once; the answer says how it went.
+    At once and once; the answer says how it went. It waits for the webhook's timeout, but never more than 10 seconds.
     """
     return service.test(webhook_id, fields["event"], fields["payload"])
 

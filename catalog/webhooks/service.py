@@ -1,6 +1,5 @@
 """The rules of webhooks, and `publish()`, which every feature may call. See history.py and replay.py for the rest."""
 
-import threading
 import uuid
 from datetime import timedelta
 from typing import Any
@@ -8,7 +7,7 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from catalog import access, encryption, replica
+from catalog import access, encryption, outside, replica
 from catalog.audit import service as audit
 from catalog.database import after_commit, transaction
 from catalog.errors import NotFound, ValidationFailed, field_error
@@ -16,12 +15,10 @@ from catalog.extensions import db
 from catalog.pagination import offset_page
 from catalog.redaction import MASK
 from catalog.reencryption import Tally
-from catalog.webhooks import activity, event_scopes, leases, outbox, receivers, reencryption, secret_headers, signing
+from catalog.webhooks import activity, event_scopes, outbox, receivers, reencryption, secret_headers, signing, testing
 from catalog.webhooks.addresses import Refused, Target, parse
-from catalog.webhooks.attempts import Attempt, cleaned, entry
 from catalog.webhooks.models import Webhook
 from catalog.webhooks.names import Names
-from catalog.webhooks.sender import Sender
 from catalog.webhooks.transfer import Result
 
 ROTATION = timedelta(hours=24)
@@ -34,7 +31,6 @@ last_day = activity.last_day  # this and the next two for who looks at all webho
 figures = activity.figures
 may_read = event_scopes.may_read
 
-_of_thread = threading.local()
 _names = Names()
 
 
@@ -160,37 +156,27 @@ def reencrypt() -> Tally:
 
 
 def test(webhook_id: uuid.UUID, event: str, payload: dict[str, Any]) -> Result:
-    """Send an event to one webhook at once, once, and log it. Raises NotFound.
-
-    Three steps, since no transaction spans the request: write it down, send it, write down how it went.
-    """
-    with transaction() as session:
-        get(webhook_id)
-        leased = leases.publish_test(session, str(webhook_id), event, payload)
-        message = leases.messages(session, [leased.event_id])[leased.event_id]
-        receiver = receivers.receivers(session, [leased.webhook_id])[leased.webhook_id]
-        audit.record("test", "webhook", webhook_id, after={"event": event})
-    attempt = Attempt(leased, message, receiver)
-    result = attempt.problem() if receiver.problem else cleaned(_sender().send(attempt.post()))
-    with transaction() as session:
-        leases.record(session, [{**entry(result), "retry_in": None}])
-    return result
-
-
-def _sender() -> Sender:
-    """One for each thread, and kept: closing libcurl waits for lookups of names that hang."""
-    if not hasattr(_of_thread, "sender"):
-        _of_thread.sender = receivers.new_sender()
-    return _of_thread.sender  # type: ignore[no-any-return]
+    """Send a test event as `testing.send()` does. Raises NotFound, Unavailable."""
+    return testing.send(get(webhook_id), event, payload)
 
 
 def _judge(url: str) -> None:
     try:
         host = parse(url).host
-        resolved = _names.wait(host, LOOKUP_SECONDS) if isinstance(host, str) else ()
+        resolved = _resolved(host) if isinstance(host, str) else ()
         receivers.open_addresses().judge_url(url, resolved)
     except Refused as error:
         raise ValidationFailed([field_error("url", str(error), "refused")]) from error
+
+
+def _resolved(name: str) -> tuple[str, ...]:
+    """Return the addresses of a name, if they are found quickly; the sender judges them again before it connects."""
+    release = outside.take()
+    try:
+        return _names.wait(name, LOOKUP_SECONDS if release else 0)
+    finally:
+        if release:
+            release()
 
 
 def _stored(fields: dict[str, Any], kept_headers: dict[str, str]) -> dict[str, Any]:
