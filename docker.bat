@@ -256,6 +256,7 @@ exit /b 1
 if not exist .env type nul >.env
 call :setting COMPOSE_PROJECT_NAME catalog- 8
 call :setting POSTGRES_PASSWORD "" 32
+call :setting REDIS_PASSWORD "" 32
 exit /b
 
 :setting

@@ -231,10 +231,11 @@ refuse() {
     exit 1
 }
 
-settle() { # Give this folder a project name and a password of its own, kept in .env, which compose reads too.
+settle() { # Give this folder a project name and passwords of its own, kept in .env, which compose reads too.
     [ -e .env ] || (umask 077 && : >.env)
     setting COMPOSE_PROJECT_NAME "catalog-$(random 4)"
     setting POSTGRES_PASSWORD "$(random 16)"
+    setting REDIS_PASSWORD "$(random 16)"
 }
 
 setting() { # Add NAME=VALUE to .env, unless it is there.

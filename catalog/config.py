@@ -5,6 +5,7 @@ import re
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from environs import Env, EnvError
 
@@ -50,7 +51,8 @@ def _completed(values: dict[str, Any]) -> dict[str, Any]:
     if not values["DATABASE_URL"] and values["POSTGRES_HOST"]:
         values["DATABASE_URL"] = _url_of_parts(values)
     if values["REDIS_HOST"]:
-        server = f"redis://{values['REDIS_HOST']}:{values['REDIS_PORT']}"
+        login = f":{quote(values['REDIS_PASSWORD'], safe='')}@" if values["REDIS_PASSWORD"] else ""
+        server = f"redis://{login}{values['REDIS_HOST']}:{values['REDIS_PORT']}"
         values["REDIS_URL"] = values["REDIS_URL"] or f"{server}/0"
         values["CACHE_REDIS_URL"] = values["CACHE_REDIS_URL"] or f"{server}/1"
     _check_complete(values)

@@ -7,11 +7,13 @@ from typing import Any
 import redis
 from flask import Flask, current_app, has_app_context
 from rq import Queue, Worker, get_current_job
+from rq.intermediate_queue import IntermediateQueue
 from rq.serializers import JSONSerializer
 
-from catalog import redisurl
+from catalog import queuedjobs, redisurl
 from catalog.cache.client import Client, Unreachable, pack
 from catalog.database import after_commit
+from catalog.queuedjobs import QueuedJob
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +37,7 @@ def queue(name: str) -> Queue:
     """Return a queue by name; raises ValueError for a name that no worker serves."""
     if name not in QUEUES:
         raise ValueError(f"No worker serves a queue named {name!r}")
-    return Queue(name, connection=connection(), serializer=JSONSerializer)
+    return Queue(name, connection=connection(), serializer=JSONSerializer, job_class=QueuedJob)
 
 
 def enqueue(function: str, *args: Any, queue_name: str) -> None:
@@ -125,8 +127,9 @@ def work(queue_name: str, app: Flask) -> None:
 
 
 class _Worker(Worker):
-    """RQ's worker, which waits for Redis a little longer each time it is away, but never long."""
+    """RQ's worker, which calls our job functions alone; it waits for Redis a little longer each time it is away."""
 
+    job_class = QueuedJob
     max_connection_wait_time = 2.0
 
     def _set_ip_address(self, connection: redis.Redis) -> None:
@@ -136,9 +139,19 @@ class _Worker(Worker):
         except ValueError:
             self.ip_address = "unknown"
 
+    def dequeue_job_and_maintain_ttl(self, *args: Any, **kwargs: Any) -> Any:
+        """Return the next job, as RQ's worker does, which would end at an id that is no text."""
+        while True:
+            try:
+                return super().dequeue_job_and_maintain_ttl(*args, **kwargs)
+            except UnicodeDecodeError as error:
+                log.warning("Skipped an unreadable entry of a queue: %r", error.object)
+                for each in self.queues:
+                    self.connection.lrem(IntermediateQueue.get_intermediate_queue_key(each.key), 0, error.object)
+
 
 def in_app_context(job: Any) -> Any:
-    """Decorate a job so that it runs inside an application context of its own, in a worker or in a test."""
+    """Decorate a job so that workers may call it, inside an application context of its own."""
 
     @functools.wraps(job)
     def wrapper(*args: Any, **kwargs: Any) -> Any:
@@ -149,4 +162,5 @@ def in_app_context(job: Any) -> Any:
         with app.app_context():
             return job(*args, **kwargs)
 
+    queuedjobs.mark(wrapper)
     return wrapper

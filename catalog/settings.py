@@ -153,6 +153,7 @@ SETTINGS = (
     ),
     Setting("REDIS_HOST", "str", None, "in place of both URLs: queue in database 0, cache in database 1"),
     Setting("REDIS_PORT", "int", 6379, "port of `REDIS_HOST`"),
+    Setting("REDIS_PASSWORD", "str", None, "password of `REDIS_HOST`"),
     Setting("CACHE_ENABLED", "bool", True, "false: every read asks PostgreSQL; the same for all processes"),
     Setting("CACHE_TTL_SECONDS", "int", 3600, "how long a copy is kept at most", rules.at_least(1)),
     Setting("CACHE_PREFIX", "str", "catalog", "first part of the cache's keys, where catalogs share a Redis"),

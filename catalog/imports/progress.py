@@ -16,11 +16,14 @@ EXPIRY_SECONDS = 5
 
 # A value that is older than the one shown is not shown: a reader may have seen the table, which is ahead.
 _SHOW_UNLESS_OLDER = """
-local shown = redis.call('GET', KEYS[1])
-if not shown or cjson.decode(shown).rank <= tonumber(ARGV[2]) then
+local shown = redis.pcall('GET', KEYS[1])
+local read, values = pcall(cjson.decode, shown)
+local rank = read and type(values) == 'table' and tonumber(values.rank)
+if not rank or rank <= tonumber(ARGV[2]) then
     redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[3])
 end"""
 _ENDED_RANK = 10**13
+_MOST = 2**31 - 1
 
 
 class Board:
@@ -46,8 +49,8 @@ class Board:
             texts: Any = self._client.mget([_key(import_id) for import_id in import_ids])
         except redis.RedisError:
             return {}
-        shown = {import_id: json.loads(text) for import_id, text in zip(import_ids, texts, strict=True) if text}
-        return {import_id: values for import_id, values in shown.items() if values["state"] == "running"}
+        shown = {import_id: _values(text) for import_id, text in zip(import_ids, texts, strict=True) if text}
+        return {import_id: values for import_id, values in shown.items() if values}
 
     def _show(self, import_id: uuid.UUID, values: dict[str, Any]) -> None:
         try:
@@ -56,6 +59,18 @@ class Board:
             )
         except redis.RedisError as error:
             log.debug("The progress of import %s is not shown: %s", import_id, error)
+
+
+def _values(text: bytes) -> dict[str, Any] | None:
+    """Return what is shown of a running import; None where it has ended, or something else is written there."""
+    try:
+        values = json.loads(text)
+    except ValueError:
+        return None
+    if not isinstance(values, dict) or not values.keys() >= set(COLUMNS) or values["state"] != "running":
+        return None
+    numbers = [values[name] or 0 for name in COLUMNS[1:]]
+    return values if all(type(number) is int and 0 <= number <= _MOST for number in numbers) else None
 
 
 def _key(import_id: uuid.UUID) -> str:

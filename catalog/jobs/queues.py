@@ -4,10 +4,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from rq.job import Job
-from rq.utils import utcparse
 
 from catalog import jobqueue
-from catalog.jobs.records import Place, counts
+from catalog.jobs.records import Place, counts, moment, replies
 
 
 @dataclass(frozen=True)
@@ -36,11 +35,12 @@ def _waited() -> list[float | None]:
     pipeline = connection.pipeline(transaction=False)
     for name in jobqueue.QUEUES:
         pipeline.lindex(Place(name, "pending").key, 0)
-    ids = [found.decode() if found else "" for found in pipeline.execute()]
+    ids = [found.decode("utf-8", "replace") if found else "" for found in replies(pipeline)]
     for job_id in ids:
         pipeline.hget(Job.key_for(job_id), "enqueued_at")
-    return [_since(written) for written in pipeline.execute()]
+    return [_since(written) for written in replies(pipeline)]
 
 
 def _since(written: bytes | None) -> float | None:
-    return max(0.0, (datetime.now(UTC) - utcparse(written.decode())).total_seconds()) if written else None
+    enqueued = moment(written)
+    return max(0.0, (datetime.now(UTC) - enqueued).total_seconds()) if enqueued else None

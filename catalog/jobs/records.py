@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 from typing import Any, NamedTuple
 
 import redis
@@ -10,8 +11,10 @@ from rq.exceptions import DeserializationError, NoSuchJobError
 from rq.job import JOB_ID_PATTERN, Job
 from rq.registry import CanceledJobRegistry, FailedJobRegistry, FinishedJobRegistry, StartedJobRegistry
 from rq.serializers import JSONSerializer
+from rq.utils import utcparse
 
 from catalog import jobqueue
+from catalog.queuedjobs import QueuedJob
 
 PENDING_KEY = FORMAT_KEY_PREFIX + ":queue:{0}"
 KEYS = {
@@ -54,8 +57,8 @@ def page(wanted: Sequence[Place], limit: int, offset: int) -> tuple[list[Job], i
             pipeline.lrange(place.key, first, last)
         else:
             pipeline.zrange(place.key, first, last, desc=True)
-    ids = [entry.decode().split(":")[0] for entries in pipeline.execute() for entry in entries]
-    return fetch(ids), sum(numbers)
+    found = [entry.decode("utf-8", "replace").split(":")[0] for entries in replies(pipeline) for entry in entries or ()]
+    return fetch([job_id for job_id in found if JOB_ID_PATTERN.fullmatch(job_id)]), sum(numbers)
 
 
 def counts(wanted: Sequence[Place]) -> list[int]:
@@ -69,7 +72,18 @@ def counts(wanted: Sequence[Place]) -> list[int]:
             pipeline.llen(place.key)
         else:
             pipeline.zcount(place.key, "-inf" if place.state == "running" else time.time(), "+inf")
-    return pipeline.execute()
+    return [number or 0 for number in replies(pipeline)]
+
+
+def replies(pipeline: Any) -> list[Any]:
+    """Execute a pipeline and return the replies, None where a key holds another type. Raises redis.RedisError."""
+    found = pipeline.execute(raise_on_error=False)
+    for position, reply in enumerate(found):
+        if isinstance(reply, Exception):
+            if not str(reply).startswith("WRONGTYPE"):
+                raise reply
+            found[position] = None
+    return list(found)
 
 
 def windows(
@@ -92,20 +106,20 @@ def find(job_id: str) -> Job | None:
 
 
 def fetch(ids: Sequence[str]) -> list[Job]:
-    """Return these jobs, without those that are gone, in one round trip. Raises redis.RedisError."""
+    """Return these jobs, without those that are gone or cannot be read, in one round trip. Raises redis.RedisError."""
     connection = jobqueue.connection()
     pipeline = connection.pipeline(transaction=False)
     for job_id in ids:
         pipeline.hmget(Job.key_for(job_id), FIELDS)
-    found = [_restored(job_id, values, connection) for job_id, values in zip(ids, pipeline.execute(), strict=True)]
+    found = [_restored(job_id, values, connection) for job_id, values in zip(ids, replies(pipeline), strict=True)]
     return [job for job in found if job is not None]
 
 
-def _restored(job_id: str, values: list[bytes | None], connection: redis.Redis) -> Job | None:
-    job = Job(job_id, connection=connection, serializer=JSONSerializer)
+def _restored(job_id: str, values: list[bytes | None] | None, connection: redis.Redis) -> Job | None:
+    job = QueuedJob(job_id, connection=connection, serializer=JSONSerializer)
     try:
-        job.restore({name: value for name, value in zip(FIELDS, values, strict=True) if value is not None})
-    except NoSuchJobError:  # it is gone, or a late heartbeat left a hash with nothing else in it
+        job.restore({name: value for name, value in zip(FIELDS, values or [], strict=bool(values)) if value is not None})
+    except NoSuchJobError:  # it is gone, cannot be read, or a late heartbeat left a hash with nothing else in it
         return None
     return job
 
@@ -113,6 +127,15 @@ def _restored(job_id: str, values: list[bytes | None], connection: redis.Redis) 
 def call(job: Job) -> tuple[str, Sequence[Any]]:
     """Return the dotted name of the job's function, and its arguments; blank where someone else wrote them."""
     try:
-        return job.func_name or "", job.args
+        name, arguments = job.func_name, job.args
     except DeserializationError:
         return "", ()
+    return (name, arguments) if isinstance(name, str) and isinstance(arguments, list | tuple) else ("", ())
+
+
+def moment(written: bytes | str | None) -> datetime | None:
+    """Return a time as RQ writes it; None where there is none, or something else."""
+    try:
+        return utcparse(written.decode() if isinstance(written, bytes) else written) if written else None
+    except ValueError:
+        return None

@@ -22,6 +22,7 @@ from catalog.audit import service as audit
 from catalog.errors import Conflict, NotFound, Unavailable
 from catalog.jobs import queues, records, rows, trial, views, workers
 from catalog.pagination import offset_page
+from catalog.queuedjobs import QueuedJob
 
 log = logging.getLogger(__name__)
 
@@ -72,9 +73,9 @@ def get(job_id: str) -> views.Shown:
         return views.row_with_outcome(row)
     with _redis_answers():
         job = records.find(job_id)
-    if job is None:
-        raise NotFound("There is no such job.")
-    return views.with_outcome(job)
+        if job is None:
+            raise NotFound("There is no such job.")
+        return views.with_outcome(job)
 
 
 def submit_test(seconds: int, fail: bool) -> str:
@@ -163,7 +164,7 @@ def retry(job_id: str) -> views.Shown:
 
 def _requeue(job_id: str) -> None:
     try:
-        Job.fetch(job_id, connection=jobqueue.connection(), serializer=JSONSerializer).requeue()
+        QueuedJob.fetch(job_id, connection=jobqueue.connection(), serializer=JSONSerializer).requeue()
     except (InvalidJobOperation, NoSuchJobError) as error:
         raise Conflict("Only a job that failed or was stopped can be run again.") from error
 

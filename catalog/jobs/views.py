@@ -1,15 +1,19 @@
 """A job in the words of the API, from what RQ knows of it and, where it stands for a row, from the row."""
 
+import logging
 import uuid
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import redis
 from rq.job import Job
 from rq.results import Result
 
 from catalog.jobs import records, rows
 from catalog.jobs.rows import RAW, Row
+
+log = logging.getLogger(__name__)
 
 STATES = {
     "started": "running",
@@ -70,8 +74,17 @@ def with_outcome(job: Job) -> Shown:
     if row is not None:
         row.demand()
         return of_row(row, job, _row_result(row))
-    last = job.latest_result() if state(job) in ENDED else None
-    return of_job(job, last)
+    return of_job(job, _last_result(job) if state(job) in ENDED else None)
+
+
+def _last_result(job: Job) -> Result | None:
+    try:
+        return job.latest_result()
+    except redis.ConnectionError:
+        raise
+    except Exception as error:  # RQ reads it without any check
+        log.warning("Could not read the result of a job: job=%s error=%r", job.id, error)
+        return None
 
 
 def row_with_outcome(row: Row) -> Shown:
@@ -83,7 +96,7 @@ def row_with_outcome(row: Row) -> Shown:
 def of_job(job: Job, last: Result | None = None) -> Shown:
     """Return a job that RQ alone knows; `last` is its latest result."""
     now = state(job)
-    percent = {"pending": 0, "completed": 100}.get(now, job.meta.get("percent", 0))
+    percent = {"pending": 0, "completed": 100}.get(now, _percent(job.meta.get("percent")))
     failed = last is not None and now == "failed"
     return Shown(
         id=job.id,
@@ -94,11 +107,19 @@ def of_job(job: Job, last: Result | None = None) -> Shown:
         state=now,
         status="STARTED" if now == "running" and not percent else RAW.get(now, "FAILURE"),
         percent=percent,
-        message=None if now in ("pending", "completed") else job.meta.get("message"),
+        message=None if now in ("pending", "completed") else _text(job.meta.get("message")),
         result=last.return_value if last is not None and now == "completed" else None,
         error=reason(last.exc_string) if failed else None,  # type: ignore[union-attr]
         **_times(job, now),
     )
+
+
+def _percent(shown: Any) -> int:
+    return shown if isinstance(shown, int) and 0 <= shown <= 100 else 0
+
+
+def _text(shown: Any) -> str | None:
+    return shown if isinstance(shown, str) else None
 
 
 def of_row(row: Row, job: Job | None, result: Any = None) -> Shown:

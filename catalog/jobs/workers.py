@@ -1,5 +1,6 @@
 """The workers, as each reports itself to Redis."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -7,16 +8,19 @@ from datetime import datetime
 from rq import Worker
 from rq.command import PUBSUB_CHANNEL_TEMPLATE
 from rq.executions import WORKER_EXECUTIONS_KEY_TEMPLATE, Execution
-from rq.utils import utcparse
 from rq.worker_registration import REDIS_WORKER_KEYS
 
 from catalog import jobqueue
+from catalog.jobs.records import moment, replies
 
 FIELDS = (
     *("queues", "state", "last_heartbeat", "birth", "hostname", "pid"),
     *("successful_job_count", "failed_job_count", "death"),
     "current_job",  # written by RQ 2 alone, whose workers may run beside those of RQ 3 during a deployment
 )
+
+_COMPOSITE_KEY = re.compile(rb"[\w.-]+:[\w.-]+", re.ASCII)  # a job's id and an execution's
+_DIGITS = 19
 
 
 @dataclass(frozen=True)
@@ -40,35 +44,42 @@ def present() -> list[Shown]:
     """Return the workers that have not said goodbye, by name. Raises redis.RedisError."""
     connection = jobqueue.connection()
     prefix = Worker.redis_worker_namespace_prefix
-    names = sorted(key.decode().removeprefix(prefix) for key in connection.smembers(REDIS_WORKER_KEYS))  # type: ignore
+    listed = connection.pipeline(transaction=False)
+    listed.smembers(REDIS_WORKER_KEYS)
+    (keys,) = replies(listed)
+    names = sorted(key.decode("utf-8", "replace").removeprefix(prefix) for key in keys or ())
     pipeline = connection.pipeline(transaction=False)
     for name in names:
         pipeline.hmget(prefix + name, FIELDS)
         pipeline.pubsub_numsub(PUBSUB_CHANNEL_TEMPLATE % name)
         pipeline.smembers(WORKER_EXECUTIONS_KEY_TEMPLATE.format(name))
-    answers = pipeline.execute()
+    answers = replies(pipeline)
     jobs = _running_jobs(answers[2::3])
     shown = [
-        _shown(name, values, bool(listeners[0][1]), job)
+        _shown(name, values or [None] * len(FIELDS), bool(listeners[0][1]), job)
         for name, values, listeners, job in zip(names, answers[::3], answers[1::3], jobs, strict=True)
     ]
     return [worker for worker in shown if worker is not None]
 
 
-def _running_jobs(executions: Sequence[set[bytes]]) -> list[str | None]:
+def _running_jobs(executions: Sequence[set[bytes] | None]) -> list[str | None]:
     """Return the job that each worker is at, as Worker.get_current_executions() does, but for all of them at once.
 
     A worker that was killed leaves an entry behind whose execution has expired.
     """
     connection = jobqueue.connection()
     found = [
-        [Execution.from_composite_key(member.decode(), connection) for member in sorted(members)]
+        [
+            Execution.from_composite_key(member.decode(), connection)
+            for member in sorted(members or ())
+            if _COMPOSITE_KEY.fullmatch(member)
+        ]
         for members in executions
     ]
     pipeline = connection.pipeline(transaction=False)
     for execution in (each for worker in found for each in worker):
         pipeline.exists(execution.key)
-    alive = iter(pipeline.execute())
+    alive = iter(replies(pipeline))
     running = [[each.job_id for each in worker if next(alive)] for worker in found]
     return [jobs[0] if jobs else None for jobs in running]
 
@@ -80,7 +91,7 @@ def listens(name: str) -> bool:
 
 
 def _shown(name: str, values: list[bytes | None], alive: bool, job: str | None) -> Shown | None:
-    told = {field: value.decode() for field, value in zip(FIELDS, values, strict=True) if value}
+    told = {field: value.decode("utf-8", "replace") for field, value in zip(FIELDS, values, strict=True) if value}
     if "birth" not in told or "death" in told:
         return None
     return Shown(
@@ -89,14 +100,14 @@ def _shown(name: str, values: list[bytes | None], alive: bool, job: str | None) 
         state=told.get("state", "starting"),
         alive=alive,
         current_job=job or told.get("current_job"),
-        last_heartbeat=_time(told.get("last_heartbeat")),
-        started_at=_time(told.get("birth")),
+        last_heartbeat=moment(told.get("last_heartbeat")),
+        started_at=moment(told.get("birth")),
         host=told.get("hostname"),
-        pid=int(told["pid"]) if told.get("pid", "").isdecimal() else None,
-        jobs_done=int(told.get("successful_job_count", 0)),
-        jobs_failed=int(told.get("failed_job_count", 0)),
+        pid=_count(told.get("pid")) or None,
+        jobs_done=_count(told.get("successful_job_count")),
+        jobs_failed=_count(told.get("failed_job_count")),
     )
 
 
-def _time(text: str | None) -> datetime | None:
-    return utcparse(text) if text else None
+def _count(text: str | None) -> int:
+    return int(text) if text and text.isdecimal() and len(text) < _DIGITS else 0

@@ -54,7 +54,7 @@ def test_settings_that_are_passed_on_have_no_second_default():
             "WEB_WORKERS",
         ),
         *("POSTGRES_HOST", "POSTGRES_PORT", "POSTGRES_USER", "POSTGRES_PASSWORD", "POSTGRES_DB"),
-        *("REDIS_URL", "CACHE_REDIS_URL", "REDIS_HOST", "REDIS_PORT"),
+        *("REDIS_URL", "CACHE_REDIS_URL", "REDIS_HOST", "REDIS_PORT", "REDIS_PASSWORD"),
     }
 
 
@@ -76,6 +76,15 @@ def test_containers_reach_each_web_server_by_its_name():
 def test_the_servers_are_on_the_inner_network_alone():
     assert COMPOSE["networks"]["backend"]["internal"] is True
     assert all(SERVICES[name]["networks"] == ["backend"] for name in ("postgres", "redis", "cache"))
+
+
+def test_both_redis_ask_for_the_password_that_the_service_has_and_no_command_line_shows_it():
+    password = "${REDIS_PASSWORD:-catalog}"
+    for name, setting in (("redis", "REDIS_URL"), ("cache", "CACHE_REDIS_URL")):
+        assert COMPOSE["x-settings"][setting] == f"redis://:{password}@{name}:6379/0"
+        assert SERVICES[name]["environment"] == {"REDISCLI_AUTH": password}
+        assert 'requirepass "$$REDISCLI_AUTH"' in SERVICES[name]["command"][-1]
+        assert password not in SERVICES[name]["command"][-1]
 
 
 @pytest.mark.parametrize("name", OURS)

@@ -305,7 +305,9 @@ def test_a_folder_gets_a_name_and_a_password_once_and_keeps_what_its_settings_sa
     docker("stop")
     assert settings.read_text() == first
     assert re.fullmatch(
-        r"PORT=5055\n(\n?)COMPOSE_PROJECT_NAME=catalog-[0-9a-f]{8}\n\nPOSTGRES_PASSWORD=[0-9a-f]{32}\n", first
+        r"PORT=5055\n(\n?)COMPOSE_PROJECT_NAME=catalog-[0-9a-f]{8}\n\nPOSTGRES_PASSWORD=[0-9a-f]{32}\n"
+        r"\nREDIS_PASSWORD=[0-9a-f]{32}\n",
+        first,
     )
 
 
