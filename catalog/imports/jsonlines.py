@@ -18,6 +18,7 @@ from catalog.imports.reader import FIELDS, OURS, Header, Record
 from catalog.strictjson import parse_json
 
 MAX_LINE_BYTES = 8 << 20
+FIRST_BYTES = 1 << 20  # that a preview looks for its rows in: blank lines pack well
 SUFFIX = ".jsonl"
 _NUMBERS = ("price", "rating_rate")
 _INTEGERS = ("stock_quantity", "rating_count")
@@ -56,6 +57,16 @@ def lines(path: Path, limit: int, tick: Tick = files.unbounded) -> Iterator[byte
             raise BadFile(f"Line {number} is longer than {MAX_LINE_BYTES:,} bytes.")
     if rest:
         yield rest
+
+
+def first_lines(path: Path) -> Iterator[bytes]:
+    """Yield the lines that begin in the first FIRST_BYTES of the file, unpacked. Raises as `lines()`."""
+    seen = 0
+    for line in lines(path, FIRST_BYTES):
+        if seen > FIRST_BYTES:
+            return
+        seen += len(line) + 1
+        yield line
 
 
 def records(found: Iterable[bytes]) -> Iterator[Record]:
