@@ -41,7 +41,8 @@ class RequestChecks:
         is_ours = self._takes_any or self._is_known(environ.get("HTTP_HOST", "")[:_LONGEST])
         if not is_ours and environ["PATH_INFO"] not in self._exempt:
             return MisdirectedRequest(
-                "The service does not answer for this Host. Use localhost or 127.0.0.1, or add the name to ALLOWED_HOSTS."
+                "The service does not answer for this Host."
+                " Use localhost or 127.0.0.1, or add the name to ALLOWED_HOSTS."
             )
         if self._is_open and environ["REQUEST_METHOD"] not in SAFE_METHODS and self._is_cross_site(environ):
             return Forbidden(

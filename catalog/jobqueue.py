@@ -147,7 +147,8 @@ class _Worker(Worker):
             except UnicodeDecodeError as error:
                 log.warning("Skipped an unreadable entry of a queue: %r", error.object)
                 for each in self.queues:
-                    self.connection.lrem(IntermediateQueue.get_intermediate_queue_key(each.key), 0, error.object)
+                    key = IntermediateQueue.get_intermediate_queue_key(each.key)
+                    self.connection.execute_command("LREM", key, 0, error.object)  # type: ignore[no-untyped-call]  # lrem() takes text
 
 
 def in_app_context(job: Any) -> Any:

@@ -118,7 +118,9 @@ def fetch(ids: Sequence[str]) -> list[Job]:
 def _restored(job_id: str, values: list[bytes | None] | None, connection: redis.Redis) -> Job | None:
     job = QueuedJob(job_id, connection=connection, serializer=JSONSerializer)
     try:
-        job.restore({name: value for name, value in zip(FIELDS, values or [], strict=bool(values)) if value is not None})
+        job.restore(
+            {name: value for name, value in zip(FIELDS, values or [], strict=bool(values)) if value is not None}
+        )
     except NoSuchJobError:  # it is gone, cannot be read, or a late heartbeat left a hash with nothing else in it
         return None
     return job

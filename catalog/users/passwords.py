@@ -1,9 +1,10 @@
 """Passwords: what is asked of a new one, and how one is kept. Pure.
 
-Asked is what NIST SP 800-63B-4 (3.1.1.2) asks where the password is the only factor: a length, and that it is not to be
-expected. Rejected are whole passwords that are common, repeated, a sequence, or the user's or the service's name. No part
-of a password is judged, and no kinds of characters are asked for.
-Kept is what argon2id (RFC 9106) makes of it, with the least that OWASP's Password Storage Cheat Sheet recommends: 19
+NIST SP 800-63B-4 (3.1.1.2) asks for a length, where the password is the only factor, and that it is not to be expected:
+whole passwords that are common, repeated, a sequence, or the user's or the service's name are rejected. No part of a
+password is judged, and no kinds of characters are asked for.
+
+Stored is an argon2id hash (RFC 9106), with the least that OWASP's Password Storage Cheat Sheet recommends: 19
 MiB, two passes, one lane. More would let strangers at the sign-in page take more memory and time from all others.
 """
 
