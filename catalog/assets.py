@@ -6,8 +6,11 @@ is asked for again. Each file is compressed once in each process.
 
 import gzip
 import hashlib
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from posixpath import normpath
+from typing import Any
 
 from flask import Flask, Response, current_app, request, url_for
 
@@ -24,16 +27,20 @@ def register(app: Flask) -> None:
 
     In production the files of GraphiQL are hidden, as its page is.
     """
-    if not gate.is_open(app.config):
-        app.before_request(_hide_graphiql)
+    for endpoint in {"static", "graphql.static"} & app.view_functions.keys():
+        if not gate.is_open(app.config):
+            app.view_functions[endpoint] = _without_graphiql(app.view_functions[endpoint])
     app.after_request(_sent)
     app.jinja_env.globals["asset"] = asset
 
 
-def _hide_graphiql() -> None:
-    filename = (request.view_args or {}).get("filename", "")
-    if request.endpoint == "graphql.static" or (request.endpoint == "static" and filename.startswith(_OF_GRAPHIQL)):
-        raise NotFound("There is no such file.")
+def _without_graphiql(view: Callable[..., Any]) -> Callable[..., Any]:
+    def send(filename: str) -> Any:
+        if request.endpoint == "graphql.static" or normpath(filename).startswith(_OF_GRAPHIQL):
+            raise NotFound("There is no such file.")
+        return view(filename=filename)
+
+    return send
 
 
 def asset(endpoint: str, filename: str) -> str:

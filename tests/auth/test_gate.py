@@ -98,6 +98,7 @@ def test_a_browser_gets_graphiql_from_the_open_service_alone(opened, outside, ne
 GRAPHIQL = (
     *("/static/vendor/graphiql-3.8.3/graphiql.js", "/static/vendor/react-18.2.0/react.js"),
     *("/static/vendor/react-dom-18.2.0/react-dom.js", "/static/vendor/plugin-explorer-1.0.2/explorer.css"),
+    *("/static/x/../vendor/graphiql-3.8.3/graphiql.js", "/static/vendor/./react-18.2.0/react.js"),
     *("/graphql/static/graphiql.js", "/graphql/static/examples.json"),
 )
 
