@@ -1,11 +1,15 @@
 """Fields that every feature's schemas share. JSON types are taken at their word: "5" is not 5."""
 
 from datetime import UTC, datetime
-from decimal import Decimal
+from decimal import ROUND_HALF_EVEN, Context, Decimal
 from typing import Any
 
 import marshmallow as ma
 from marshmallow import fields
+
+from catalog.numbers import exact
+
+_WIDE = Context(prec=100)  # more than twenty digits before the point and `places` after it
 
 NO_NUL = r"^[^\x00]*$"
 NOT_BLANK = r"^[^\x00]*\S[^\x00]*$"  # and no NUL
@@ -75,10 +79,20 @@ class Number(fields.Field[Decimal]):
         """Return the number as it is stored, e.g. 5 as 5.00; raises ValidationError for more decimals."""
         if abs(number) >= 10**20:
             return number  # the range check that follows refuses it
-        exact = round(number, self.places)
-        if exact != number:
+        stored = number.quantize(Decimal(1).scaleb(-self.places), ROUND_HALF_EVEN, _WIDE)
+        if stored != number:
             raise self.make_error("places", places=self.places)
-        return exact
+        return stored
+
+
+class QueryNumber(fields.Decimal):
+    """A number in a query, exact; one that PostgreSQL cannot read is refused."""
+
+    def _validated(self, value: Any) -> Decimal:
+        try:
+            return super()._validated(exact(str(value)))  # type: ignore[no-any-return]
+        except ValueError as error:
+            raise self.make_error("invalid") from error
 
 
 class Moment(fields.AwareDateTime):

@@ -3,10 +3,10 @@
 import hashlib
 import json
 from collections import Counter
-from decimal import Decimal
 from typing import Any, NoReturn
 
 from catalog.errors import BadRequest, TooLarge
+from catalog.numbers import exact
 
 JSON_MAX_BYTES = 1_000_000
 JSON_MAX_DEPTH = 32
@@ -20,7 +20,7 @@ def parse_json(raw: bytes) -> Any:
     """Parse a request's JSON body; numbers with a fraction become Decimal, so that money stays exact.
 
     Stricter than `json.loads`, as RFC 8259 and RFC 7493 (I-JSON) advise: no NaN or Infinity, no doubled
-    keys, no lone surrogates, at most 32 levels. Raises BadRequest or TooLarge.
+    keys, no lone surrogates, no exponents beyond ±400, at most 32 levels. Raises BadRequest or TooLarge.
     """
     if len(raw) > JSON_MAX_BYTES:
         raise TooLarge(f"The JSON body is larger than {JSON_MAX_BYTES:,} bytes.")
@@ -74,7 +74,7 @@ def _without_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-_strict = json.JSONDecoder(parse_float=Decimal, parse_constant=_refuse_constant, object_pairs_hook=_without_doubles)
+_strict = json.JSONDecoder(parse_float=exact, parse_constant=_refuse_constant, object_pairs_hook=_without_doubles)
 
 
 def fingerprint(value: Any) -> bytes:

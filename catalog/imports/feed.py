@@ -4,6 +4,7 @@ PostgreSQL takes in one part on another core while Python makes the next, so no 
 """
 
 import csv
+import logging
 import tempfile
 import uuid
 from collections.abc import Iterator
@@ -13,8 +14,14 @@ from catalog.imports.check import SEPARATOR, Checker, RowRejected, escaped, raw_
 from catalog.imports.lease import Lease
 from catalog.imports.reader import Record
 
+log = logging.getLogger(__name__)
+
 ROWS_A_PART = 1_000
 READ_PERCENT = 25  # where the progress is when everything is read
+
+
+def _spool() -> IO[str]:
+    return tempfile.TemporaryFile("w+", encoding="utf-8", errors="backslashreplace", newline="")
 
 
 class Feed:
@@ -27,7 +34,7 @@ class Feed:
     def __init__(self, records: Iterator[Record], checker: Checker, lease: Lease, expected: int, *, keep_raw: bool):
         self.rows = self.valid = self.rejected = 0
         self.failure: Exception | None = None
-        self.rejects: IO[str] = tempfile.TemporaryFile("w+", encoding="utf-8", newline="")  # noqa: SIM115
+        self.rejects: IO[str] = _spool()
         self._writer = csv.writer(self.rejects)
         self._records, self._checker, self._lease = records, checker, lease
         self._expected, self._keep_raw = expected, keep_raw
@@ -46,7 +53,10 @@ class Feed:
         for line, cells, problem in self._records:
             self._lease.check()  # a single row may take long: its transforms, or the search for it
             self.rows += 1
-            valid = self._checker.fast(cells) if problem is None else None
+            try:
+                valid = self._checker.fast(cells) if problem is None else None
+            except Exception:
+                valid = None  # the second look says why
             if valid is None and (valid := self._second_look(line, cells, problem)) is None:
                 continue
             part.append(f"{line}{SEPARATOR}{valid}{self._raw(cells)}\n")
@@ -72,8 +82,13 @@ class Feed:
             return self._checker.slow(cells)
         except RowRejected as refusal:
             self._reject(self._lease.id, line, cells, refusal)
-            return None
+        except Exception as error:  # one row's fault, whatever it is, and not the file's
+            log.exception("Could not check a row: import=%s line=%s", self._lease.id, line)
+            reason = f"Could not be checked ({type(error).__name__})."
+            self._reject(self._lease.id, line, cells, RowRejected("row", "failed", reason))
+        return None
 
     def _reject(self, import_id: uuid.UUID, line: int, cells: list[str], refusal: RowRejected) -> None:
         self.rejected += 1
-        self._writer.writerow([import_id, line, refusal.field, refusal.code, refusal.message, raw_json(cells)])
+        message = refusal.message.replace("\0", "\\0")  # which PostgreSQL does not store
+        self._writer.writerow([import_id, line, refusal.field, refusal.code, message, raw_json(cells)])

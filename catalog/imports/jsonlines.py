@@ -10,7 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from catalog.errors import BadRequest, ValidationFailed, field_error
+from catalog.errors import CatalogError, ValidationFailed, field_error
 from catalog.imports import files
 from catalog.imports.check import RowRejected
 from catalog.imports.files import BadFile, Tick
@@ -40,7 +40,7 @@ def _unknown_keys(head: bytes) -> list[str]:
     for line in head.splitlines()[:-1] or [head]:
         try:
             value = parse_json(line)
-        except BadRequest:
+        except CatalogError:
             continue
         found.update(dict.fromkeys(value if isinstance(value, dict) else ()))
     return [key for key in found if key not in (*FIELDS, *OURS, "title", "rating")]
@@ -80,8 +80,9 @@ def records(found: Iterable[bytes]) -> Iterator[Record]:
 def _record(line: bytes) -> tuple[list[str], RowRejected | None]:
     try:
         value = parse_json(line)
-    except BadRequest as error:
-        return [line.decode(errors="replace")], RowRejected("row", "json", error.detail.replace("The body", "The line"))
+    except CatalogError as error:
+        reason = error.detail.replace("The body", "The line").replace("The JSON body", "The line")
+        return [line.decode(errors="replace")], RowRejected("row", "json", reason)
     if not isinstance(value, dict):
         return [line.decode()], RowRejected("row", "json", "The line is no JSON object.")
     fields = _flat(value)

@@ -35,6 +35,8 @@ WAIT_SECONDS = 0.5
 BEAT_SECONDS = 1.0
 PAUSE_SECONDS = 1.0  # after PostgreSQL or Redis did not answer
 
+_AWAY = (redis.RedisError, OperationalError, PoolTimeout)  # a server does not answer: no element's fault
+
 _schema = OrderSubmitSchema()
 
 
@@ -84,18 +86,22 @@ class Consumer:
                 self._keep(elements)
             else:
                 self._queue.wait(WAIT_SECONDS)
-        except (redis.RedisError, OperationalError, PoolTimeout) as error:
+        except _AWAY as error:
             log.warning("Orders wait in their list: %s", error)
-            self._give_back()
-            self._stopping.wait(PAUSE_SECONDS)
+            self._pause()
+        except Exception:
+            log.exception("Could not consume orders, retrying")
+            self._pause()
         finally:
             db.session.remove()
 
+    def _pause(self) -> None:
+        self._give_back()
+        self._stopping.wait(PAUSE_SECONDS)
+
     def _keep(self, elements: Sequence[bytes]) -> None:
         """Keep what can be an order; note why the others cannot."""
-        read = [read_order(element) for element in elements]
-        outcomes = iter(service.submit_many([order for order in read if isinstance(order, dict)]))
-        reasons = [each if isinstance(each, str) else _in_words(next(outcomes)) for each in read]
+        reasons = _submit(elements)
         for reason in filter(None, reasons):
             log.warning("An order in the list is dead: %s", reason)
         dead = [Dead.now(element, why) if why else None for element, why in zip(elements, reasons, strict=True)]
@@ -123,14 +129,34 @@ class Consumer:
             log.warning("What was taken is left to the other consumers: %s", error)
 
 
+def _submit(elements: Sequence[bytes]) -> list[str | None]:
+    """Store the orders; return for each element the reason why it is dead, or None.
+
+    Where this fails, each element is tried alone, so that the one at fault is dead and the others are stored.
+    """
+    try:
+        read = [read_order(element) for element in elements]
+        outcomes = iter(service.submit_many([order for order in read if isinstance(order, dict)]))
+        return [each if isinstance(each, str) else _in_words(next(outcomes)) for each in read]
+    except _AWAY:
+        raise
+    except Exception as error:
+        log.exception("Could not store orders of the list: count=%s", len(elements))
+        db.session.remove()
+        return [_in_words(error)] if len(elements) == 1 else [_submit([element])[0] for element in elements]
+
+
 def read_order(element: bytes) -> Content | str:
-    """Return the content of an order as it lies in the list, or why it is none."""
+    """Return the content of an order as it lies in the list, or why it is none: whatever its bytes make fail."""
     try:
         return _schema.load(parse_json(element))  # type: ignore[no-any-return]
     except CatalogError as error:
         return error.detail
     except ma.ValidationError as error:
         return "; ".join(f"{each['field']}: {each['message']}" for each in flatten(error.messages))
+    except Exception as error:
+        log.exception("Could not read an order of the list")
+        return str(_in_words(error))
 
 
 def _in_words(outcome: object) -> str | None:

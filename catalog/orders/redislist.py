@@ -50,20 +50,24 @@ class Dead:
         return cls(order, reason, moment(datetime.now(UTC)))
 
     def dump(self) -> str:
-        """Return it as JSON; an element that is no text is kept in base64."""
+        """Return it as JSON; an element that is no text is stored in base64."""
         try:
             order: Any = self.order.decode()
         except UnicodeDecodeError:
             order = {"base64": base64.b64encode(self.order).decode()}
-        return json.dumps({"order": order, "reason": self.reason, "at": self.at}, ensure_ascii=False)
+        reason = self.reason.encode("utf-8", "backslashreplace").decode()
+        return json.dumps({"order": order, "reason": reason, "at": self.at}, ensure_ascii=False)
 
     @classmethod
     def load(cls, written: bytes) -> "Dead":
-        """Return what `dump()` wrote."""
-        read = json.loads(written)
-        order = read["order"]
-        raw = base64.b64decode(order["base64"]) if isinstance(order, dict) else order.encode()
-        return cls(raw, read["reason"], read["at"])
+        """Return what `dump()` wrote; anything else in the list stands for itself."""
+        try:
+            read = json.loads(written)
+            order = read["order"]
+            raw = base64.b64decode(order["base64"]) if isinstance(order, dict) else order.encode()
+            return cls(raw, str(read["reason"]), str(read["at"]))
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+            return cls(written, "Was not put into this list by a consumer", "")
 
 
 class RedisList:

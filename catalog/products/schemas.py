@@ -8,7 +8,7 @@ from typing import Any
 import marshmallow as ma
 from marshmallow import fields, validate
 
-from catalog.fields import NOT_BLANK, Boolean, Integer, Moment, Number, Sku, Text, utc
+from catalog.fields import NOT_BLANK, Boolean, Integer, Moment, Number, QueryNumber, Sku, Text, utc
 from catalog.pagination import OffsetPageSchema
 from catalog.products.models import MAX_INTEGER, PRICE_BELOW
 
@@ -156,8 +156,8 @@ class ProductFilterSchema(ma.Schema):
     search = Text(validate=validate.Length(1, 200), metadata={"description": "Words, the last one begun"})
     category = Text(validate=validate.Length(1, 100))
     active = fields.Boolean()
-    min_price = fields.Decimal(allow_nan=False, validate=validate.Range(0, PRICE_BELOW))
-    max_price = fields.Decimal(allow_nan=False, validate=validate.Range(0, PRICE_BELOW))
+    min_price = QueryNumber(allow_nan=False, validate=validate.Range(0, PRICE_BELOW))
+    max_price = QueryNumber(allow_nan=False, validate=validate.Range(0, PRICE_BELOW))
 
 
 class ProductQuerySchema(ProductFilterSchema):

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Literal, Union, get_args, get_origin
 
+from catalog.numbers import exact
+
 MAX_CHARACTERS = 131_072
 TRUE = frozenset({"true", "1", "yes", "y", "t"})
 FALSE = frozenset({"false", "0", "no", "n", "f"})
@@ -140,7 +142,7 @@ def to_truth(value: Any) -> bool:
 def to_table(value: Any) -> dict[str, str]:
     """Return a JSON object, or its text, as a table from text to text. Raises NotConvertible."""
     try:
-        table = json.loads(value, parse_float=Decimal) if isinstance(value, str) else value
+        table = json.loads(value, parse_float=exact) if isinstance(value, str) else value
         return {key: to_text(entry) for key, entry in table.items()}
     except (ValueError, AttributeError, RecursionError):
         raise NotConvertible('Must be a JSON object from text to text, such as {"S": "small"}.') from None

@@ -83,6 +83,12 @@ UNREADABLE = {
     "no object": (b"[1]", "Invalid input"),
     "too deep": (b"[" * 100 + b"]" * 100, "nested deeper"),
     "too large": (b" " * 1_000_001, "larger than"),
+    "a number beyond decimals": (b'{"id": 5, "x": 1e9999999999999999999}', "exponent"),
+    "a price beyond doubles": (
+        written(9, items=[{"sku": "A", "quantity": 1, "unit_price": 1}]).replace(b'price": 1', b'price": 1e9999999'),
+        "exponent",
+    ),
+    "a lone surrogate": (b'{"\\ud800": 1, "\\ud800": 1}', "ud800"),
     "a wrong quantity": (written(9, items=[{"sku": "A", "quantity": 0, "unit_price": 1}]), "items.0.quantity: "),
     "other content": (
         written(1, customer="Other"),
@@ -99,6 +105,46 @@ def test_what_cannot_be_an_order_is_dead_as_it_was_with_reason_and_time(queue, c
     assert reason in dead.reason
     assert dead.at.endswith("Z")
     assert sorted(kept(rows)) == [1, 2]
+
+
+@pytest.mark.parametrize("where", [(consumers._schema, "load"), (service.intake, "take_in")], ids=["read", "stored"])
+def test_an_element_that_makes_anything_fail_is_dead_alone(queue, consuming, rows, monkeypatch, where):
+    whole = getattr(*where)
+
+    def failing(given, **options):
+        if "poison" in str(given):
+            raise ArithmeticError("no such number")
+        return whole(given, **options)
+
+    monkeypatch.setattr(*where, failing)
+    queue.push([written(1), written(2, customer="poison"), written(3)])
+    (dead,) = wait_for(lambda: queue.waiting() == 0 and queue.dead())
+    assert dead.reason == "ArithmeticError: no such number"
+    assert sorted(kept(rows)) == [1, 3]
+
+
+def test_a_consumer_outlives_any_error(queue, consuming, rows, monkeypatch):
+    failures = iter([KeyError("x"), RuntimeError("y")])
+    take = consuming._queue.take
+
+    def failing(*arguments):
+        for error in failures:
+            raise error
+        return take(*arguments)
+
+    monkeypatch.setattr(consumers, "PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(consuming._queue, "take", failing)
+    queue.push([written(1)])
+    wait_for(lambda: kept(rows) == [1])
+
+
+@pytest.mark.parametrize("foreign", [b"{", b"7", b'{"order": 7}', b"\xff", b"[" * 5_000])
+def test_what_else_lies_among_the_dead_is_shown_and_requeued_as_it_is(queue, context, foreign):
+    queue._redis.rpush("orderflow:orders:dead", foreign)
+    (shown,) = deadletters.listing()["items"]
+    assert shown["reason"].startswith("Was not put")
+    assert deadletters.requeue() == 1
+    assert queue._redis.lrange(queue.name, 0, -1) == [foreign]
 
 
 def test_the_dead_are_listed_and_requeued_each_once(queue, app, context):
