@@ -1,18 +1,19 @@
 """The orders that lists of products come in, and the cursors that keep a place in them."""
 
 import base64
-import binascii
 import json
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, SQLColumnExpression, true, tuple_
 
-from catalog.errors import ValidationFailed, field_error
+from catalog.errors import CatalogError, ValidationFailed, field_error
+from catalog.numbers import exact
 from catalog.products.models import MAX_INTEGER, PRICE_BELOW, Product, name_key, price_key, sku_key
+from catalog.strictjson import parse_json
 
 Keys = Sequence[SQLColumnExpression[Any]]
 
@@ -66,12 +67,12 @@ class Order:
         """Return the sort key and id that a page ended with; a cursor is opaque but holds no secret."""
         try:
             padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
-            sort, value, identity = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
-            if sort != self.sort:
-                raise ValidationFailed([field_error("cursor", f"This cursor belongs to sort={sort}.")])
-            return self.read(value), uuid.UUID(identity)
-        except (binascii.Error, UnicodeError, ValueError, TypeError, AttributeError, InvalidOperation) as error:
+            sort, value, identity = parse_json(base64.b64decode(padded, altchars=b"-_", validate=True))
+            if sort == self.sort:
+                return self.read(_text(value)), uuid.UUID(identity)
+        except (CatalogError, ValueError, TypeError, AttributeError) as error:
             raise ValidationFailed([field_error("cursor", "Not a cursor that this list gave out.")]) from error
+        raise ValidationFailed([field_error("cursor", f"This cursor belongs to sort={str(sort)[:50]}.")])
 
 
 def order_of(sort: str) -> Order:
@@ -86,6 +87,12 @@ def order_of(sort: str) -> Order:
     }[sort.lstrip("-")]
 
 
+def _text(value: Any) -> str:
+    if not isinstance(value, str) or "\0" in value:
+        raise ValueError("no text that PostgreSQL can compare")
+    return value
+
+
 def _number(value: Any) -> int:
     number = int(value)
     if abs(number) > MAX_INTEGER:
@@ -94,7 +101,7 @@ def _number(value: Any) -> int:
 
 
 def _price(value: Any) -> Decimal:
-    price = Decimal(value)
-    if not 0 <= price < PRICE_BELOW:
+    price = exact(value)
+    if not price.is_finite() or not 0 <= price < PRICE_BELOW:
         raise ValueError(f"{price} is no product's price")
     return price
