@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from sqlalchemy import Text, cast, false, func, literal, select, text
@@ -22,6 +22,16 @@ from catalog.tasks import service as tasks
 from catalog.webhooks import service as webhooks
 
 GENERATED_SKU_TRIES = 20
+
+# Each number is drawn once, so SKUs that someone created ahead of it are skipped once, and not by every creation.
+_NEXT_FREE_NUMBER = text("""
+    WITH RECURSIVE drawn (number) AS (
+        SELECT nextval('products_number_seq')
+        UNION ALL
+        SELECT nextval('products_number_seq') FROM drawn WHERE EXISTS (
+            SELECT FROM products p WHERE lower(p.sku) COLLATE "C" = lower('SKU-' || drawn.number) COLLATE "C")
+    ) SELECT max(number) FROM drawn
+""")
 
 as_json = events.as_json  # this and the next for features that write products by the thousand
 column_types = COLUMN_TYPES
@@ -102,7 +112,7 @@ def create(fields: dict[str, Any]) -> Product:
     with transaction():
         if fields.get("sku"):
             return _insert(Product(**fields))
-        return _create_with_made_up_sku(fields)
+        return _create_with_generated_sku(fields)
 
 
 def update(product_id: uuid.UUID, changes: dict[str, Any], versions: set[int] | None = None) -> Product:
@@ -222,14 +232,13 @@ def _forget(product: Product) -> None:
     invalidate(f"product:{product.id}")
 
 
-def _create_with_made_up_sku(fields: dict[str, Any]) -> Product:
-    """Take numbers until one makes a SKU that nobody has chosen by hand."""
+def _create_with_generated_sku(fields: dict[str, Any]) -> Product:
+    """Create a product under the next number whose SKU is free; again where someone takes it in between."""
     for _ in range(GENERATED_SKU_TRIES):
-        number = db.session.scalar(text("SELECT nextval(pg_get_serial_sequence('products', 'number'))"))
-        sku = f"SKU-{number}"
-        if db.session.scalar(_by_sku(sku)) is None:
-            return _insert(Product(**{**fields, "number": number, "sku": sku}))
-    raise Conflict("No free SKU could be made up; please give one.")
+        number = db.session.scalar(_NEXT_FREE_NUMBER)
+        with suppress(Conflict):
+            return _insert(Product(**{**fields, "number": number, "sku": f"SKU-{number}"}))
+    raise Conflict("Others keep taking the generated SKUs; please give one.")
 
 
 @contextmanager
