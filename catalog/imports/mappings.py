@@ -115,7 +115,8 @@ def _as_they_are(header: Sequence[str]) -> dict[str, str | None]:
 def _as_synonyms(header: Sequence[str]) -> dict[str, str | None]:
     plain = str.maketrans("", "", " -_./")
     ours = {field.translate(plain): field for field in FIELDS}
-    return {column: (ours | _FIELD_OF).get(column.lower().translate(plain)) for column in header}
+    known = ours | _FIELD_OF
+    return {column: known.get(column.lower().translate(plain)) for column in header}
 
 
 def _locked(name: str) -> ImportMapping:

@@ -2,6 +2,7 @@
 
 import csv
 import io
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
@@ -190,7 +191,7 @@ def _check_renames(header: Header, renames: Mapping[str, str]) -> None:
 
 def _check_header(header: Header, meant: Mapping[str, str]) -> None:
     names = _plain(header.names, meant)
-    doubled = next((name for name in names if names.count(name) > 1), None)
+    doubled = next((name for name, times in Counter(names).items() if times > 1), None)
     if not names:
         raise _refused("The file is empty.")
     if any("\0" in name for name in names):
