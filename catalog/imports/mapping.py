@@ -4,6 +4,8 @@
 """
 
 import json
+import math
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +18,8 @@ from catalog.transforms import service as transforms
 
 MAX_STEPS = 20
 FIRST_ROWS = 20
+TRIED_SECONDS = 1.0  # for all transforms of an upload's first rows, while a client waits
+TRIED_CHARACTERS = 64 << 10  # of a cell, as many as the head of a .csv has
 
 Document = dict[str, Any]
 
@@ -72,11 +76,12 @@ def renames(columns: Sequence[Column]) -> dict[str, str]:
 
 
 class MappedChecker(Checker):
-    """Checks rows after their cells went through the mapping's transforms."""
+    """Checks rows after their cells went through the mapping's transforms, which begin no step after `end`."""
 
-    def __init__(self, header: Header, columns: Sequence[Column]):
+    def __init__(self, header: Header, columns: Sequence[Column], end: float = math.inf):
         """Check the header. Raises ValidationFailed for a mapped column that it does not have."""
         super().__init__(header)
+        self.end = end
         self._changes = [(header.places[column.field], column) for column in columns if column.steps]
 
     def fast(self, cells: list[str]) -> str | None:
@@ -93,11 +98,11 @@ class MappedChecker(Checker):
         return super().slow(self._changed_or_rejected(cells) if len(cells) == self._width else cells)
 
     def failures(self, cells: list[str]) -> list[tuple[Column, str]]:
-        """Return the columns whose transforms fail on a row, and why."""
+        """Return the columns whose transforms fail on a row, or have no time left, and why."""
         found = []
         for place, column in self._changes:
             try:
-                transforms.through(column.steps, cells[place])
+                transforms.through(column.steps, cells[place], self.end)
             except transforms.TransformFailed as error:
                 found.append((column, error.detail))
         return found
@@ -105,7 +110,7 @@ class MappedChecker(Checker):
     def _changed(self, cells: list[str]) -> list[str]:
         changed = cells.copy()
         for place, column in self._changes:
-            changed[place] = transforms.through(column.steps, cells[place])
+            changed[place] = transforms.through(column.steps, cells[place], self.end)
         return changed
 
     def _changed_or_rejected(self, cells: list[str]) -> list[str]:
@@ -116,23 +121,30 @@ class MappedChecker(Checker):
         return self._changed(cells)
 
 
-def checker(header: Header, columns: Sequence[Column]) -> Checker:
+def checker(header: Header, columns: Sequence[Column], end: float = math.inf) -> Checker:
     """Return what checks the rows under a header; without a mapping nothing stands in their way."""
-    return MappedChecker(header, columns) if any(column.steps for column in columns) else Checker(header)
+    return MappedChecker(header, columns, end) if any(column.steps for column in columns) else Checker(header)
+
+
+def is_tried(cells: Sequence[str]) -> bool:
+    """Return whether a row's cells are short enough to be tried while a client waits."""
+    return all(len(cell) <= TRIED_CHARACTERS for cell in cells)
 
 
 def try_out(rows: Sequence[Record], header: Header, columns: Sequence[Column]) -> None:
     """Refuse a mapping one of whose columns fails on each of the first rows, given with their lines.
 
-    A single wrong cell is its row's fault and rejected in the import. Raises ValidationFailed that names
-    column, line and transform.
+    A single wrong cell is its row's fault and rejected in the import. Rows with a cell of more than 64 kB are not
+    tried, nor those that the time is over for. Raises ValidationFailed that names column, line and transform.
     """
-    tried = MappedChecker(header, columns)
-    failed = [
-        {column.name: (line, why) for column, why in tried.failures(cells)}
-        for line, cells, problem in rows
-        if problem is None and len(cells) == len(header.names)
-    ]
+    tried = MappedChecker(header, columns, time.monotonic() + TRIED_SECONDS)
+    failed: list[dict[str, tuple[int, str]]] = []
+    for line, cells, problem in rows:
+        if problem is None and len(cells) == len(header.names) and is_tried(cells):
+            found = tried.failures(cells)
+            if time.monotonic() >= tried.end:
+                break
+            failed.append({column.name: (line, why) for column, why in found})
     always = [name for name in (failed[0] if failed else ()) if all(name in one for one in failed)]
     if always:
         raise ValidationFailed([_fails(name, *failed[0][name]) for name in always])

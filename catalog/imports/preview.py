@@ -1,5 +1,6 @@
 """What the first rows of a file become: read and checked as an import would, but nothing is refused as a whole."""
 
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -66,13 +67,14 @@ def of(path: Path, filename: str, options: dict[str, Any]) -> Preview:
     mappable = not isinstance(source, sources.JsonLines)
     document, errors = _document(options, outline) if mappable else ({}, [])
     columns, more = _columns(document)
-    judged, problems = _judged(source, columns) if not errors + more else ([], [])
+    end = time.monotonic() + mapping.TRIED_SECONDS
+    judged, problems = _judged(source, columns, end) if not errors + more else ([], [])
     fields = {column.name: column for column in columns}
     return Preview(
         delimiter=outline.delimiter if textual else None,
         encoding=encoding,
         mappable=mappable,
-        columns=[_column(place, outline, fields, rows) for place in range(len(outline.names))],
+        columns=[_column(place, outline, fields, rows, end) for place in range(len(outline.names))],
         rows=judged,
         missing=[name for name in ("sku", "name") if name not in _reached(outline, columns)],
         document=document,
@@ -98,13 +100,18 @@ def _columns(document: mapping.Document) -> tuple[list[mapping.Column], list[Fie
         return [], error.errors
 
 
-def _judged(source: sources.Source, columns: list[mapping.Column]) -> tuple[list[Row], list[FieldError]]:
+def _judged(source: sources.Source, columns: list[mapping.Column], end: float) -> tuple[list[Row], list[FieldError]]:
     try:
         header = source.header(mapping.renames(columns))
-        checker = mapping.checker(header, columns)
+        checker = mapping.checker(header, columns, end)
     except ValidationFailed as error:
         return [], error.errors
-    return [Row(line, _refusal(checker, cells, found)) for line, cells, found in source.first_rows(header, ROWS)], []
+    rows = source.first_rows(header, ROWS)
+    return [Row(line, _refusal(checker, _short(cells), found)) for line, cells, found in rows], []
+
+
+def _short(cells: list[str]) -> list[str]:
+    return [cell[: mapping.TRIED_CHARACTERS] for cell in cells]
 
 
 def _refusal(checker: Any, cells: list[str], problem: str | Exception | None) -> str | None:
@@ -117,20 +124,23 @@ def _refusal(checker: Any, cells: list[str], problem: str | Exception | None) ->
     return None
 
 
-def _column(place: int, outline: Header, mapped: dict[str, mapping.Column], rows: list[Record]) -> Column:
+def _column(
+    place: int, outline: Header, mapped: dict[str, mapping.Column], rows: list[Record], end: float
+) -> Column:
     name = outline.names[place]
     column = next((one for key, one in mapped.items() if key.strip().lower() == name.strip().lower()), None)
     own = _is_own(name)
     target = column.field if column else _own_field(name) if own else None
-    cells = [_cell(cells[place] if place < len(cells) else "", column) for _, cells, _ in rows]
+    cells = [_cell(cells[place] if place < len(cells) else "", column, end) for _, cells, _ in rows]
     return Column(name, target, " | ".join(_written(column)), own, cells)
 
 
-def _cell(before: str, column: mapping.Column | None) -> Cell:
+def _cell(before: str, column: mapping.Column | None, end: float) -> Cell:
+    shown = before[: mapping.TRIED_CHARACTERS]
     try:
-        return Cell(before, transforms.through(column.steps, before) if column else before)
+        return Cell(shown, transforms.through(column.steps, shown, end) if column else shown)
     except CatalogError as error:
-        return Cell(before, "", error.errors[0]["message"] if error.errors else error.detail)
+        return Cell(shown, "", error.errors[0]["message"] if error.errors else error.detail)
 
 
 def _written(column: mapping.Column | None) -> list[str]:

@@ -1,7 +1,7 @@
 """The transforms by name. Modules of this folder and of installed packages are found when first asked for."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from importlib import import_module
@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from catalog.transforms.arguments import Argument, shown
 
+MAX_WORK = 50_000_000  # steps of a call, each a few nanoseconds
 GROUP = "catalog.transforms"  # the entry points, each the name of a module that registers
 _MACHINERY = ("__init__", "arguments", "registry", "routes", "schemas", "service")
 
@@ -28,6 +29,7 @@ class Transform:
     name: str
     function: Callable[..., Any]
     takes_empty: bool = False
+    work: Callable[..., int] | None = None
 
     @cached_property
     def arguments(self) -> list[Argument]:
@@ -37,6 +39,12 @@ class Transform:
             return [Argument.of(parameter) for parameter in parameters]
         except TypeError as error:
             raise RegistryError(f"The transform `{self.name}`: {error}") from error
+
+    def __call__(self, values: Sequence[Any]) -> Any:
+        """Return what the function makes of its arguments. Raises ValueError for more than MAX_WORK."""
+        if self.work is not None and self.work(*values) > MAX_WORK:
+            raise ValueError("The arguments are too long together: this would take too much time.")
+        return self.function(*values)
 
     @property
     def signature(self) -> str:
@@ -55,15 +63,19 @@ class Registry:
     def __init__(self) -> None:
         self._known: dict[str, Transform] = {}
 
-    def register(self, name: str | None = None, *, takes_empty: bool = False) -> Callable[[Function], Function]:
+    def register(
+        self, name: str | None = None, *, takes_empty: bool = False, work: Callable[..., int] | None = None
+    ) -> Callable[[Function], Function]:
         """Make the decorated function known, by its own name or another.
 
-        In a chain an empty text passes by all functions but those that say they make something of it.
+        In a chain an empty text passes by all functions but those that say they make something of it. `work` takes the
+        arguments and returns about how many steps the function takes for them: needed where time grows faster than the
+        texts, since a call may take MAX_WORK.
         Raises RegistryError for a name that is taken, and for a function without annotations or docstring.
         """
 
         def known(function: Function) -> Function:
-            self._add(Transform(name or function.__name__, function, takes_empty))
+            self._add(Transform(name or function.__name__, function, takes_empty, work))
             return function
 
         return known

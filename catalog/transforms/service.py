@@ -1,6 +1,8 @@
 """Calling transforms: once with all arguments, or as steps that a value goes through, one after the other."""
 
+import math
 import re
+import time
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
@@ -69,7 +71,7 @@ class Step:
         first, *others = self.transform.arguments
         named = _named(self.transform, [None, *arguments])
         del named[first.name]
-        self._convert, self._function = first.convert, self.transform.function
+        self._convert = first.convert
         self._passes_empty = not self.transform.takes_empty
         self._fixed = _converted(others, named)
 
@@ -78,10 +80,10 @@ class Step:
         if self._passes_empty and (value is None or (isinstance(value, str) and not value.strip())):
             return ""
         try:
-            return self._function(self._convert(value), *self._fixed)
-        except Exception as error:
-            reason = str(error) if isinstance(error, ValueError) else repr(error)
-            raise TransformFailed(self.transform.name, reason) from error
+            values = [self._convert(value), *self._fixed]
+        except NotConvertible as error:
+            raise TransformFailed(self.transform.name, str(error)) from error
+        return _outcome(self.transform, values)
 
 
 def steps(specified: Sequence[Any]) -> list[Step]:
@@ -92,10 +94,15 @@ def steps(specified: Sequence[Any]) -> list[Step]:
     return [Step(name, arguments) for name, *arguments in map(_parts, specified)]
 
 
-def through(steps: Sequence[Step], text: str) -> str:
-    """Return a text after all steps, as text. Raises TransformFailed."""
+def through(steps: Sequence[Step], text: str, end: float = math.inf) -> str:
+    """Return a text after all steps, as text. Raises TransformFailed, also where a step would begin after `end`.
+
+    `end` is a time of time.monotonic().
+    """
     value: Any = text
     for step in steps:
+        if end < math.inf and time.monotonic() >= end:
+            raise TransformFailed(step.transform.name, "There was no time left to try it.")
         value = step.apply(value)
     return value if isinstance(value, str) else as_text(value)
 
@@ -146,11 +153,13 @@ def _values(argument: Argument, named: Mapping[str, Any], errors: list[FieldErro
 
 
 def _outcome(transform: Transform, values: list[Any]) -> Any:
-    """Return the result, bounded as arguments are. Raises TransformFailed."""
+    """Return the result, bounded as arguments are. Raises TransformFailed, whatever a package's function raises."""
     try:
-        result = transform.function(*values)
-        if isinstance(result, str):
-            check_length(result)
-        return to_number(result) if isinstance(result, Decimal) else result
-    except (ValueError, ArithmeticError) as error:
-        raise TransformFailed(transform.name, str(error)) from error
+        result = transform(values)
+        if isinstance(result, Decimal):
+            return to_number(result)
+        check_length(result if isinstance(result, str) else as_text(result))
+        return result
+    except Exception as error:
+        reason = str(error) if isinstance(error, ValueError | ArithmeticError) else repr(error)
+        raise TransformFailed(transform.name, reason) from error

@@ -40,7 +40,11 @@ def title_case(text: str) -> str:
     return _WORD.sub(lambda word: word[0].capitalize(), text)
 
 
-@register()
+def _compared(text: str, characters: str | None = None) -> int:
+    return len(text) * len(characters or "")
+
+
+@register(work=_compared)
 def strip(text: str, characters: str | None = None) -> str:
     """Remove space, or the given characters, from both ends."""
     return text.strip(characters)
@@ -62,7 +66,12 @@ def replace(text: str, old: str, new: str) -> str:
     return text.replace(old, new)
 
 
-@register()
+def _simulated(text: str, pattern: str, _: int = 0) -> int:
+    """Return the steps of the slowest of RE2's ways: each instruction of the pattern at each byte."""
+    return (len(text) if text.isascii() else len(text.encode())) * int(_compiled(pattern).programsize)
+
+
+@register(work=_simulated)
 def regex_extract(text: str, pattern: str, group: int = 0) -> str:
     """Return what a regular expression (RE2) matches, or one of its groups; nothing where it does not match."""
     compiled = _compiled(pattern)
@@ -91,7 +100,12 @@ def truncate(text: str, length: int, ending: str = "") -> str:
     return text if len(text) <= length else text[: length - len(ending)].rstrip() + ending
 
 
-@register()
+def _reordered(text: str) -> int:
+    """Return the steps of normalization, which sorts the accents on a letter by insertion."""
+    return len(text) ** 2
+
+
+@register(work=_reordered)
 def slugify(text: str) -> str:
     """Write as part of an address: lower case, ASCII, with hyphens."""
     spelled = unicodedata.normalize("NFC", text).lower().translate(_SPELLED)

@@ -1,6 +1,7 @@
 """A line whose numbers arithmetic cannot hold, or that makes anything fail, is refused alone."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -71,5 +72,5 @@ def test_a_row_that_makes_a_transform_fail_is_refused_alone_and_says_so(importer
 
 
 def _applied(step, value, failing, apply):
-    step._function = failing
+    step.transform = replace(step.transform, function=failing)
     return apply(step, value)

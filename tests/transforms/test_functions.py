@@ -1,6 +1,7 @@
 """What each transform makes of its arguments."""
 
 import time
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -225,6 +226,6 @@ def test_whatever_a_packages_function_raises_is_a_failure_of_its_name(monkeypatc
         return {}[text]
 
     step = service.Step("strip", [])
-    monkeypatch.setattr(step, "_function", broken)
+    monkeypatch.setattr(step, "transform", replace(step.transform, function=broken))
     with pytest.raises(service.TransformFailed, match=r"`strip` failed: KeyError"):
         step.apply("a")
