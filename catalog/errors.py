@@ -60,6 +60,12 @@ class Conflict(CatalogError):
     status, code = 409, "conflict"
 
 
+class QuotaExceeded(Conflict):
+    """The caller has as much of something as one caller may have."""
+
+    code = "quota_exceeded"
+
+
 class MethodNotAllowed(CatalogError):
     """The address does not take this with this method; `Allow` must be given."""
 

@@ -148,7 +148,7 @@ class _Worker(Worker):
                 log.warning("Skipped an unreadable entry of a queue: %r", error.object)
                 for each in self.queues:
                     key = IntermediateQueue.get_intermediate_queue_key(each.key)
-                    self.connection.execute_command("LREM", key, 0, error.object)  # type: ignore[no-untyped-call]  # lrem() takes text
+                    self.connection.lrem(key, 0, error.object)  # type: ignore[arg-type]  # it takes bytes, too
 
 
 def in_app_context(job: Any) -> Any:

@@ -196,6 +196,7 @@ SETTINGS = (
         "ports that webhooks may call outside of those networks",
         lambda ports: rules.each(ports, int, "is no port number"),
     ),
+    Setting("WEBHOOKS_PER_KEY", "int", 100, "webhooks that one key, or one user, may have", rules.at_least(1)),
     Setting("WEBHOOK_CA_FILE", "str", None, "certificates that webhooks trust; blank: those of `certifi`"),
     Setting(
         "ORDER_ENRICHMENT",

@@ -10,7 +10,7 @@ import select
 import signal
 import threading
 import time
-from collections import Counter, deque
+from collections import deque
 from typing import Any
 
 import psycopg2
@@ -25,12 +25,11 @@ from catalog.webhooks.bell import Bell
 from catalog.webhooks.leases import Leased, Message
 from catalog.webhooks.receivers import Receiver
 from catalog.webhooks.sender import Sender
+from catalog.webhooks.shares import MOST, SHARE, Shares
 from catalog.webhooks.transfer import Post
 
 log = logging.getLogger(__name__)
 
-SHARE = 32  # deliveries of one webhook under way at a time
-MOST = 1024  # deliveries of all webhooks under way at a time
 POLL_SECONDS = 1.0
 LINGER_SECONDS = 0.004  # under load: a few milliseconds more make for fewer, larger statements
 GRACE_SECONDS = 2.0  # at the end, for the requests that are under way
@@ -60,6 +59,7 @@ class Dispatcher:
         self._ready: deque[Post] = deque()
         self._results: deque[dict[str, Any]] = deque()
         self._taken: dict[str, Leased] = {}
+        self._shares = Shares()
         self._stopping = threading.Event()
         self._ended = threading.Event()
         self._bell = Bell()
@@ -122,25 +122,26 @@ class Dispatcher:
 
     def _lease(self, connection: Connection) -> int:
         """Take what is due and hand it to the sender."""
-        room = MOST - len(self._taken)
-        if room <= 0:
+        if len(self._taken) >= MOST:
             return 0
         with connection.begin():
-            busy = Counter(one.webhook_id for one in self._taken.values())
-            leased = leases.lease(connection, busy, SHARE, room)
+            waiting = {one.webhook_id: one for one in leases.waiting(connection)}
+            rooms = self._shares.rooms(list(waiting.values()))
+            leased = leases.lease(connection, rooms) if rooms else []
             if not leased:
                 return 0
             found = leases.messages(connection, list({one.event_id for one in leased}))
             known = receivers.receivers(connection, list({one.webhook_id for one in leased}))
         for one in leased:
             self._taken[one.delivery_id] = one
+            self._shares.take(one.delivery_id, waiting[one.webhook_id])
             self._hand_over(one, found.get(one.event_id), known.get(one.webhook_id))
         self._sender.wake()
         return len(leased)
 
     def _hand_over(self, one: Leased, message: Message | None, receiver: Receiver | None) -> None:
         if message is None or receiver is None:
-            del self._taken[one.delivery_id]  # deleted in this moment; the pruning sweep removes the rest
+            self._let_go(one.delivery_id)  # deleted in this moment; the pruning sweep removes the rest
             return
         attempt = Attempt(one, message, receiver)
         if receiver.problem:
@@ -157,8 +158,12 @@ class Dispatcher:
             leases.record(connection, batch)
         for recorded in batch:
             self._results.popleft()
-            self._taken.pop(recorded["delivery_id"], None)
+            self._let_go(recorded["delivery_id"], recorded["status_code"] is not None)
         return len(batch)
+
+    def _let_go(self, delivery_id: str, answered: bool | None = None) -> None:
+        self._taken.pop(delivery_id, None)
+        self._shares.release(delivery_id, answered)
 
     def _wait(self, connection: Connection, seconds: float) -> None:
         driver: Any = connection.connection.dbapi_connection

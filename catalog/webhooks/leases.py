@@ -6,7 +6,7 @@ clock is off neither sends early nor loses a lease.
 
 import json
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,6 +16,7 @@ from sqlalchemy import bindparam, text
 from catalog.audit import service as audit
 from catalog.webhooks.outbox import Executor, encode, publish
 from catalog.webhooks.retry import GIVE_UP_AFTER
+from catalog.webhooks.shares import SHARE, Waiting
 
 LEASE_MARGIN_SECONDS = 10
 
@@ -59,26 +60,30 @@ def publish_test(database: Executor, webhook_id: str, name: str, data: dict[str,
     return Leased(str(row.id), webhook_id, str(row.event_id), token, 0, 0.0)
 
 
-# Fair between webhooks: each gets what is left of its share, however much another one has waiting, and where there
-# is not room for all, chance decides who comes first.
+_DUE = """
+    webhook_id = webhooks.id AND status = 'pending' AND due_at <= now() AND (lease_until IS NULL OR lease_until < now())
+"""
+_WAITING = text(f"""
+    SELECT webhooks.id, url, created_by, counted.due FROM webhooks CROSS JOIN LATERAL (
+        SELECT count(*)::int AS due FROM (SELECT FROM webhook_deliveries WHERE {_DUE} LIMIT :share) AS mine
+    ) AS counted WHERE is_active AND counted.due > 0
+""")
+
+
+def waiting(database: Executor, share: int = SHARE) -> list[Waiting]:
+    """Return the webhooks that have due deliveries."""
+    rows = database.execute(_WAITING, {"share": share})
+    return [Waiting(str(row.id), row.url, row.created_by or "", row.due) for row in rows]
+
+
 _LEASE = text(f"""
     WITH due AS (
-        SELECT mine.id, webhooks.timeout_seconds
-        FROM (
-            SELECT id, timeout_seconds, greatest(0, :share - coalesce(busy.count, 0)) AS room
-            FROM webhooks
-            LEFT JOIN unnest(CAST(:busy_ids AS uuid[]), CAST(:busy_counts AS int[])) AS busy (id, count) USING (id)
-            WHERE is_active ORDER BY random()
-        ) AS webhooks
+        SELECT mine.id, timeout_seconds
+        FROM unnest(CAST(:ids AS uuid[]), CAST(:rooms AS int[])) AS given (id, room) JOIN webhooks USING (id)
         CROSS JOIN LATERAL (
-            SELECT id FROM webhook_deliveries
-            WHERE webhook_id = webhooks.id AND status = 'pending' AND due_at <= now()
-                AND (lease_until IS NULL OR lease_until < now())
-            ORDER BY due_at
-            LIMIT room
-            FOR UPDATE SKIP LOCKED
+            SELECT id FROM webhook_deliveries WHERE {_DUE} ORDER BY due_at LIMIT room FOR UPDATE SKIP LOCKED
         ) AS mine
-        LIMIT :most
+        WHERE is_active
     )
     UPDATE webhook_deliveries AS delivery
     SET lease_token = :token, lease_until = now() + make_interval(secs => timeout_seconds + {LEASE_MARGIN_SECONDS})
@@ -87,17 +92,10 @@ _LEASE = text(f"""
 """)
 
 
-def lease(database: Executor, busy: dict[str, int], share: int, most: int) -> list[Leased]:
-    """Take due deliveries for this process, `most` at most, and of each webhook `share` less those it has `busy`."""
+def lease(database: Executor, rooms: Mapping[str, int]) -> list[Leased]:
+    """Take due deliveries for this process, of each webhook as many as it has room for."""
     token = str(uuid.uuid4())
-    values = {
-        "token": token,
-        "busy_ids": list(busy),
-        "busy_counts": list(busy.values()),
-        "share": share,
-        "most": most,
-    }
-    rows = database.execute(_LEASE, values)
+    rows = database.execute(_LEASE, {"token": token, "ids": list(rooms), "rooms": list(rooms.values())})
     return [Leased(str(row.id), str(row.webhook_id), str(row.event_id), token, row.attempts, row.age) for row in rows]
 
 

@@ -1,18 +1,23 @@
 """Host names, looked up in threads of our own.
 
 libcurl has twenty threads for names in all, so a few names whose servers are silent would hold up every other
-receiver. Here a name has at most one thread, whoever waits for it.
+receiver. Here a name has at most one thread, and an owner half of the threads: its silent name servers delay no
+other's look-ups. A name that had an answer is looked up in the background.
 """
 
 import socket
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
 KEPT_SECONDS = 30.0
 FAILURE_KEPT_SECONDS = 3.0
+STALE_SECONDS = 300.0  # how long an old answer is used while its name is looked up again
 MOST_THREADS = 200
+UNKNOWN_THREADS = 150  # of them for names that had no answer yet; the rest is kept for those that had
+MOST_ANSWERS = 10_000
 
 
 @dataclass(frozen=True)
@@ -41,22 +46,30 @@ class Names:
         self._answered = answered
         self._lookup = lookup
         self._answers: dict[str, Answer] = {}
-        self._asked: set[str] = set()
+        self._asked: dict[str, str] = {}  # the names that are looked up, and for whom; blank where one was known
 
-    def addresses(self, name: str) -> tuple[str, ...] | None:
-        """Return the addresses of a name, or None while they are being looked up."""
-        answer = self._answers.get(name)
-        if answer is not None and time.monotonic() < answer.until:
+    def addresses(self, name: str, owner: str = "-") -> tuple[str, ...] | None:
+        """Return the addresses of a name, or None while they are being looked up on behalf of `owner`."""
+        answer, now = self._answers.get(name), time.monotonic()
+        if answer is not None and now < answer.until:
             return answer.addresses
-        if name not in self._asked and len(self._asked) < MOST_THREADS:
-            self._asked.add(name)
+        known = answer is not None and bool(answer.addresses)
+        if name not in self._asked and self._may_ask("" if known else owner):
+            self._asked[name] = "" if known else owner
             threading.Thread(target=self._ask, args=(name,), daemon=True, name=f"name {name}").start()
-        return None
+        return answer.addresses if answer is not None and known and now < answer.until + STALE_SECONDS else None
 
-    def wait(self, name: str, seconds: float) -> tuple[str, ...]:
+    def _may_ask(self, owner: str) -> bool:
+        owners = Counter(list(self._asked.values()))  # a copy: other threads remove names
+        if owners.total() >= MOST_THREADS or not owner:
+            return owners.total() < MOST_THREADS
+        unknown = owners.total() - owners[""]
+        return owners[owner] < UNKNOWN_THREADS - unknown  # never more than what is free, as in shares.py
+
+    def wait(self, name: str, seconds: float, owner: str = "-") -> tuple[str, ...]:
         """Return the addresses of a name; none if it has none or they were not found in time."""
         end = time.monotonic() + seconds
-        while (found := self.addresses(name)) is None and time.monotonic() < end:
+        while (found := self.addresses(name, owner)) is None and time.monotonic() < end:
             time.sleep(0.005)
         return found or ()
 
@@ -66,6 +79,12 @@ class Names:
             addresses = self._lookup(name)
         finally:
             kept = KEPT_SECONDS if addresses else FAILURE_KEPT_SECONDS
+            self._make_room()
             self._answers[name] = Answer(addresses, time.monotonic() + kept)
-            self._asked.discard(name)
+            self._asked.pop(name, None)
             self._answered()
+
+    def _make_room(self) -> None:
+        if len(self._answers) >= MOST_ANSWERS:
+            now = time.monotonic()
+            self._answers = {name: answer for name, answer in list(self._answers.items()) if now < answer.until}

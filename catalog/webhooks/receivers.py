@@ -46,6 +46,7 @@ class Receiver:
     secrets: tuple[str, ...] = field(default=(), repr=False)
     known_secrets: tuple[str, ...] = field(default=(), repr=False)
     problem: str | None = None
+    owner: str = "-"
 
     def post(self, message: Message, key: Any) -> Post:
         """Return the request for an event, signed for this moment."""
@@ -57,11 +58,11 @@ class Receiver:
             "X-Webhook-Event": message.name,
             **signing.headers(self.secrets, message.id, int(time.time()), body),
         }
-        return Post(key, self.url, headers, body, self.timeout_seconds)
+        return Post(key, self.url, headers, body, self.timeout_seconds, self.owner)
 
 
 _RECEIVERS = text("""
-    SELECT id, url, headers, secret_headers, timeout_seconds, retry_count, durable, secret,
+    SELECT id, url, created_by, headers, secret_headers, timeout_seconds, retry_count, durable, secret,
         CASE WHEN previous_secret_until > now() THEN previous_secret END AS previous_secret
     FROM webhooks WHERE id IN :ids
 """).bindparams(bindparam("ids", expanding=True))
@@ -80,7 +81,8 @@ def _receiver(row: Any) -> Receiver:
     except encryption.Undecryptable as error:
         return Receiver(row.url, row.timeout_seconds, policy, problem=str(error))
     known = _recognisable((*secrets, *secret.values()))
-    return Receiver(row.url, row.timeout_seconds, policy, {**row.headers, **secret}, secrets, known)
+    headers, owner = {**row.headers, **secret}, row.created_by or "-"
+    return Receiver(row.url, row.timeout_seconds, policy, headers, secrets, known, owner=owner)
 
 
 def _recognisable(secrets: Sequence[str]) -> tuple[str, ...]:

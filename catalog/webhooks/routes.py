@@ -29,6 +29,7 @@ def list_webhooks(query: dict[str, Any]) -> Any:
 @blueprint.arguments(schemas.WebhookCreateSchema)
 @blueprint.once()
 @blueprint.response(201, schemas.WebhookSchema, headers=LOCATION)
+@blueprint.problem(409, "This key has as many as it may have")
 def create_webhook(fields: dict[str, Any]) -> Any:
     """Create a webhook
 

@@ -126,7 +126,7 @@ class Sender:
         if not isinstance(target.host, str):
             self._begin(post, target, (), started)
             return
-        addresses = self._names.addresses(target.host)
+        addresses = self._names.addresses(target.host, post.owner)
         if addresses is None:
             self._waiting.append((post, target, started))
         elif addresses:

@@ -4,10 +4,11 @@ import uuid
 from datetime import timedelta
 from typing import Any
 
+from flask import current_app
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from catalog import access, encryption, outside, replica
+from catalog import access, encryption, outside, quotas, replica
 from catalog.audit import service as audit
 from catalog.database import after_commit, transaction
 from catalog.errors import NotFound, ValidationFailed, field_error
@@ -86,12 +87,15 @@ def get(webhook_id: uuid.UUID) -> Webhook:
 def create(fields: dict[str, Any]) -> Webhook:
     """Add a webhook and return it.
 
-    Raises Forbidden for events that the caller may not read, ValidationFailed for a URL that must not be called.
+    Raises Forbidden for events that the caller may not read, ValidationFailed for a URL that must not be
+    called, and QuotaExceeded.
     """
     access.demand(event_scopes.scopes_of(fields["events"]))
     _judge(fields["url"])
+    creator = access.caller().id
     with transaction() as session:
-        webhook = Webhook(**_stored(fields, {}))
+        quotas.check_number(session, "webhooks", creator, current_app.config["WEBHOOKS_PER_KEY"])
+        webhook = Webhook(**_stored(fields, {}), created_by=creator)
         session.add(webhook)
         session.flush()
         audit.record("create", "webhook", webhook.id, after=_audited(webhook))
@@ -173,7 +177,7 @@ def _resolved(name: str) -> tuple[str, ...]:
     """Return the addresses of a name, if they are found quickly; the sender judges them again before it connects."""
     release = outside.take()
     try:
-        return _names.wait(name, LOOKUP_SECONDS if release else 0)
+        return _names.wait(name, LOOKUP_SECONDS if release else 0, access.caller().id)
     finally:
         if release:
             release()

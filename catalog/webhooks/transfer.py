@@ -15,13 +15,17 @@ TIMED_OUT = 28
 
 @dataclass(frozen=True)
 class Post:
-    """A request to send: `key` comes back with its result, `timeout` is the limit of the whole attempt in seconds."""
+    """A request to send: `key` comes back with its result, `timeout` is the limit of the whole attempt in seconds.
+
+    `owner` is on whose account its host name is looked up.
+    """
 
     key: Any
     url: str
     headers: Mapping[str, str] = field(repr=False)
     body: bytes
     timeout: float
+    owner: str = "-"
 
 
 @dataclass(frozen=True)

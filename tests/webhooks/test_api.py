@@ -342,3 +342,17 @@ def test_in_development_the_key_is_made_once_and_only_we_may_read_it(app, monkey
         assert encryption.decrypt(stored) == "hush"
     (key,) = (tmp_path / "new").iterdir()
     assert key.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_key_has_a_bounded_number_of_webhooks_and_gets_room_by_deleting(app, client, monkeypatch):
+    monkeypatch.setitem(app.config, "WEBHOOKS_PER_KEY", 2)
+    made = [client.post(URL, json=HOOK) for _ in range(2)]
+    refused = client.post(URL, json=HOOK)
+    assert [answer.status_code for answer in made] == [201, 201]
+    assert (refused.status_code, refused.json["code"]) == (409, "quota_exceeded")
+    mutation = 'mutation { createWebhook(url: "https://8.8.8.8/", events: ["*"]) { webhook { id } } }'
+    by_graphql = client.post("/graphql", json={"query": mutation}).json
+    assert by_graphql["errors"][0]["extensions"]["code"].lower() == "quota_exceeded"
+    assert client.get(URL).json["total"] == 2
+    client.delete(f"{URL}/{made[0].json['id']}")
+    assert client.post(URL, json=HOOK).status_code == 201

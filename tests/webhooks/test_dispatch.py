@@ -9,6 +9,7 @@ from sqlalchemy.exc import OperationalError
 
 from catalog.database import transaction
 from catalog.webhooks import dispatch, leases, outbox, receivers, service, upkeep
+from catalog.webhooks.shares import SHARE, UNPROVEN_SHARE
 from tests.processes import wait_for
 from tests.webhooks.receivers import Receiver, answer
 
@@ -21,7 +22,7 @@ def take(committed):
 
     def lease():
         with committed.app_context(), transaction() as session:
-            return leases.lease(session, {}, 10, 10)
+            return leases.lease(session, {one.webhook_id: 10 for one in leases.waiting(session)})
 
     return lease
 
@@ -164,13 +165,49 @@ def test_a_dead_receiver_with_a_backlog_takes_no_more_than_its_share(sending, ma
         publish(200)
         make_webhook(receiver.url)
         with sending():
-            dead.wait(dispatch.SHARE)
+            dead.wait(UNPROVEN_SHARE)
             began = time.monotonic()
             publish(50)
             receiver.wait(50)
             assert time.monotonic() - began < 15  # half of what the dead one is waited for
             query = "SELECT FROM webhook_deliveries WHERE lease_until > now() AND webhook_id = :id"
-            assert (len(dead.requests), len(rows(query, id=webhook))) == (dispatch.SHARE, dispatch.SHARE)
+            assert (len(dead.requests), len(rows(query, id=webhook))) == (UNPROVEN_SHARE, UNPROVEN_SHARE)
+
+
+def test_a_receiver_that_answered_and_falls_silent_takes_no_more_than_its_share(
+    sending, make_webhook, publish, receiver, rows
+):
+    def silent(connection, _):
+        connection.recv(1)
+
+    with Receiver() as fickle:
+        webhook = make_webhook(fickle.url, timeout_seconds=30)
+        with sending():
+            publish()
+            wait_for(lambda: statuses(rows) == {"delivered": 1})
+            fickle.behave = silent
+            publish(200)
+            fickle.wait(1 + SHARE)
+            make_webhook(receiver.url)
+            publish(50)
+            receiver.wait(50)
+            query = "SELECT FROM webhook_deliveries WHERE lease_until > now() AND webhook_id = :id"
+            assert (len(fickle.requests), len(rows(query, id=webhook))) == (1 + SHARE, SHARE)
+
+
+def test_silent_receivers_of_one_key_leave_slots_for_all_others(sending, make_webhook, publish, receiver):
+    """As many silent receivers as a key may have, each with a backlog; a new one of the same key gets what is its."""
+    with Receiver(lambda connection, _: connection.recv(1)) as silent:
+        for number in range(99):
+            make_webhook(f"{silent.url}/{number}", ["import.completed"], timeout_seconds=60)
+        with sending():
+            publish(3, event="import.completed")
+            silent.wait(99, 30)
+            make_webhook(receiver.url, ["product.created"])
+            for number in range(20):
+                publish()
+                receiver.wait(number + 1, 30)
+        assert len(silent.requests) == 99
 
 
 def test_two_senders_share_the_work_and_send_nothing_twice(sending, make_webhook, publish, receiver, rows):
@@ -188,7 +225,9 @@ def test_a_sender_that_was_killed_is_replaced_once_its_leases_end(
     make_webhook(receiver.url)
     publish(5)
     with committed.app_context(), transaction() as session:
-        assert len(leases.lease(session, {}, 10, 10)) == 5  # and never attempted
+        assert (
+            len(leases.lease(session, {one.webhook_id: 10 for one in leases.waiting(session)})) == 5
+        )  # never attempted
     with sending():
         publish()
         receiver.wait(1)
@@ -302,10 +341,10 @@ def test_while_a_sender_runs_the_clock_leaves_a_dead_receivers_backlog_to_it(
     monkeypatch.setattr(upkeep.jobqueue, "ring", lambda function, *args, queue_name: bells.append(function))
     with Receiver(lambda connection, _: connection.recv(1)) as dead:
         make_webhook(dead.url, timeout_seconds=30)
-        publish(2 * dispatch.SHARE)
+        publish(2 * UNPROVEN_SHARE)
         rows("UPDATE webhook_deliveries SET due_at = now() - interval '20 seconds'")
         with sending():
-            dead.wait(dispatch.SHARE)
+            dead.wait(UNPROVEN_SHARE)
             with committed.app_context():
                 upkeep.sweep()
     assert bells == []

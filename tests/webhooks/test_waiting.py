@@ -64,7 +64,7 @@ def test_waiting_requests_hold_a_quarter_of_the_threads_and_with_streams_half(ap
 
 def test_a_name_is_not_waited_for_without_a_slot(app, client, monkeypatch):
     waited = []
-    monkeypatch.setattr(service._names, "wait", lambda name, seconds: waited.append(seconds) or ())
+    monkeypatch.setattr(service._names, "wait", lambda name, seconds, owner: waited.append(seconds) or ())
     body = {"url": "https://silent.example.com/", "events": ["*"]}
     assert client.post(URL, json=body).status_code == 201
     with app.app_context():
@@ -80,8 +80,7 @@ def test_a_name_is_not_waited_for_without_a_slot(app, client, monkeypatch):
 @pytest.mark.processes
 def test_silent_receivers_under_test_leave_threads_for_others(committed, environment, silent_receiver):
     """Twenty at once: as many as there are slots wait, the others are refused, and all the while others are served."""
-    times = {"catalog.webhooks.testing.MAX_SECONDS": 5.0}
-    with served({**environment, "WEB_THREADS": str(THREADS)}, times=times) as url, ThreadPoolExecutor(20) as clients:
+    with served({**environment, "WEB_THREADS": str(THREADS)}) as url, ThreadPoolExecutor(20) as clients:
         hook = requests.post(
             url + URL, json={"url": silent_receiver.url, "events": ["webhook.disabled"], "timeout_seconds": 60}
         ).json()["id"]
