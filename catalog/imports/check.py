@@ -13,7 +13,7 @@ from typing import Any
 import marshmallow as ma
 
 from catalog.errors import flatten
-from catalog.imports import guard
+from catalog.formula_escaping import unescape_formulas_in_line
 from catalog.imports.reader import Header
 from catalog.imports.schemas import RowSchema
 
@@ -54,15 +54,17 @@ class Checker:
         self._width = len(header.names)
         self._matches = re.compile(SEPARATOR.join(_CERTAINLY_VALID[column] for column in self.columns)).fullmatch
         self._schema = RowSchema()
-        self._guarded = header.guarded
 
     def fast(self, cells: list[str]) -> str | None:
         """Return the COPY line of a row that is certainly valid, else None: then `slow()` decides."""
         if len(cells) != self._width:
             return None
         line: str = SEPARATOR.join(self._pick(cells))
-        if self._guarded and "'" in line:
-            line = guard.taken_off_line(line)
+        if self.header.escaped and "'" in line:
+            line = unescape_formulas_in_line(line)
+        return self._certain(line)
+
+    def _certain(self, line: str) -> str | None:
         if not self._matches(line):
             return None
         if "\n" in line or "\\" in line or "\r" in line:
@@ -73,9 +75,11 @@ class Checker:
         """Return the COPY line of a valid row. Raises RowRejected."""
         if len(cells) != self._width:
             raise RowRejected("row", "ragged", f"Has {len(cells)} fields, the header has {self._width}.")
+        return self._checked(self.header.values(cells))
+
+    def _checked(self, values: list[str]) -> str:
         try:
-            picked = map(guard.taken_off, self._pick(cells)) if self._guarded else self._pick(cells)
-            row = self._schema.load(dict(zip(self.columns, picked, strict=True)))
+            row = self._schema.load(dict(zip(self.columns, self._pick(values), strict=True)))
         except ma.ValidationError as error:
             raise _rejected(error) from error
         return SEPARATOR.join(_cell(row.get(column)).translate(_ESCAPES) for column in self.columns)

@@ -1,9 +1,9 @@
 """The refused rows of an import, to be looked at, corrected and imported again as a file of their own."""
 
-import csv
 import json
 import uuid
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -11,10 +11,11 @@ from sqlalchemy import func, select
 
 from catalog.errors import Conflict, ValidationFailed, field_error
 from catalog.extensions import db
-from catalog.imports import drafts, mapping, service, storage
+from catalog.formula_escaping import csv_line
+from catalog.imports import drafts, mapping, service, sources, storage
 from catalog.imports.check import RowRejected
 from catalog.imports.models import Import, RejectedRow
-from catalog.imports.reader import header_of
+from catalog.imports.reader import stored_header
 from catalog.imports.upload import Upload
 
 PAGE = 50
@@ -33,7 +34,7 @@ def page(import_id: uuid.UUID, after: int) -> dict[str, Any]:
     items = [
         {
             **{name: getattr(row, name) for name in ("line", "field", "message")},
-            "cells": [*row.data, *[""] * width][:width],
+            "cells": [*sources.row_values(imported.filename, row.data), *[""] * width][:width],
             "places": _places(imported, row.field),
         }
         for row in rows[:PAGE]
@@ -54,7 +55,7 @@ def judge(import_id: uuid.UUID, cells: list[str]) -> dict[str, str] | None:
     """
     imported = service.get(import_id)
     columns = mapping.read(imported.options.get("mapping"))
-    header = header_of(imported.header, mapping.renames(columns))
+    header = replace(stored_header(imported.header, mapping.renames(columns)), escaped=False)  # values, not cells
     try:
         mapping.checker(header, columns).slow(cells)
     except RowRejected as error:
@@ -92,10 +93,9 @@ def _file(imported: Import, edits: Edits, *, only_edited: bool) -> Upload:
     name = f"{PurePath(imported.filename).name.partition('.')[0]}-corrected.csv"
     written = 0
     with storage.full_disk_told(), path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(imported.header)
+        file.write(csv_line(imported.header))
         for line, cells in _refused(imported.id, edits, only_edited):
-            writer.writerow(edits.get(line, cells))
+            file.write(csv_line(edits.get(line) or sources.row_values(imported.filename, cells)))
             written += 1
         size = file.tell()
     upload = Upload(path, name, size, _options(imported))

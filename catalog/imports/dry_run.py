@@ -19,7 +19,7 @@ from catalog.imports import mapping, staging
 from catalog.imports.feed import READ_PERCENT
 from catalog.imports.lease import Lease, prove
 from catalog.imports.models import MISFITS, Import, RejectedRow, is_rehearsal
-from catalog.imports.reader import header_of
+from catalog.imports.reader import stored_header
 from catalog.imports.statements import Plan
 
 PAGE = 50
@@ -71,7 +71,7 @@ def page(imported: Import, after: int) -> dict[str, Any]:
     if not connection.scalar(text("SELECT to_regclass(:name)"), {"name": _seen(imported.id)}):
         raise Conflict("What the dry run staged is gone from the server; its first differences are still shown.")
     columns = mapping.read(imported.options.get("mapping"))
-    header = header_of(imported.header, mapping.renames(columns))
+    header = stored_header(imported.header, mapping.renames(columns))
     plan = Plan.of(staging.table_name(imported.id), header, imported.options)
     found = connection.execute(text(plan.differences(_seen(imported.id), PAGE + 1, after))).mappings().all()
     items = _shown(plan, found[:PAGE])

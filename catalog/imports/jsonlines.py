@@ -31,7 +31,7 @@ def read_header(path: Path) -> Header:
     if not head.removeprefix(b"\xef\xbb\xbf").strip():
         raise ValidationFailed([field_error("file", "The file has no lines.", "empty")])
     ignored = _unknown_keys(head)
-    return Header("", list(FIELDS), {name: place for place, name in enumerate(FIELDS)}, ignored, guarded=False)
+    return Header("", list(FIELDS), {name: place for place, name in enumerate(FIELDS)}, ignored, escaped=False)
 
 
 def _unknown_keys(head: bytes) -> list[str]:

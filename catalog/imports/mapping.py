@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from catalog.errors import CatalogError, FieldError, ValidationFailed, field_error
-from catalog.imports.check import Checker, RowRejected
+from catalog.imports.check import SEPARATOR, Checker, RowRejected
 from catalog.imports.reader import FIELDS, Header, Record
 from catalog.strictjson import parse_json
 from catalog.transforms import service as transforms
@@ -89,36 +89,35 @@ class MappedChecker(Checker):
         if len(cells) != self._width:
             return None
         try:
-            return super().fast(self._changed(cells))
+            return self._certain(SEPARATOR.join(self._pick(self._changed(self.header.values(cells)))))
         except transforms.TransformFailed:
             return None
 
-    def slow(self, cells: list[str]) -> str:
-        """Return the COPY line of a valid row. Raises RowRejected, also where a transform fails."""
-        return super().slow(self._changed_or_rejected(cells) if len(cells) == self._width else cells)
+    def _checked(self, values: list[str]) -> str:
+        failed = self._failures(values)
+        if failed:
+            column, why = failed[0]
+            raise RowRejected(column.field, "transform", why)
+        return super()._checked(self._changed(values))
 
     def failures(self, cells: list[str]) -> list[tuple[Column, str]]:
         """Return the columns whose transforms fail on a row, or have no time left, and why."""
+        return self._failures(self.header.values(cells))
+
+    def _failures(self, values: list[str]) -> list[tuple[Column, str]]:
         found = []
         for place, column in self._changes:
             try:
-                transforms.through(column.steps, cells[place], self.end)
+                transforms.through(column.steps, values[place], self.end)
             except transforms.TransformFailed as error:
                 found.append((column, error.detail))
         return found
 
-    def _changed(self, cells: list[str]) -> list[str]:
-        changed = cells.copy()
+    def _changed(self, values: list[str]) -> list[str]:
+        changed = values.copy()
         for place, column in self._changes:
-            changed[place] = transforms.through(column.steps, cells[place], self.end)
+            changed[place] = transforms.through(column.steps, values[place], self.end)
         return changed
-
-    def _changed_or_rejected(self, cells: list[str]) -> list[str]:
-        failed = self.failures(cells)
-        if failed:
-            column, why = failed[0]
-            raise RowRejected(column.field, "transform", why)
-        return self._changed(cells)
 
 
 def checker(header: Header, columns: Sequence[Column], end: float = math.inf) -> Checker:

@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -124,14 +125,13 @@ def _refusal(checker: Any, cells: list[str], problem: str | Exception | None) ->
     return None
 
 
-def _column(
-    place: int, outline: Header, mapped: dict[str, mapping.Column], rows: list[Record], end: float
-) -> Column:
+def _column(place: int, outline: Header, mapped: dict[str, mapping.Column], rows: list[Record], end: float) -> Column:
     name = outline.names[place]
     column = next((one for key, one in mapped.items() if key.strip().lower() == name.strip().lower()), None)
     own = _is_own(name)
     target = column.field if column else _own_field(name) if own else None
-    cells = [_cell(cells[place] if place < len(cells) else "", column, end) for _, cells, _ in rows]
+    values = [*chain.from_iterable(outline.values(cells[place : place + 1] or [""]) for _, cells, _ in rows)]
+    cells = [_cell(value, column, end) for value in values]
     return Column(name, target, " | ".join(_written(column)), own, cells)
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from catalog.errors import ValidationFailed, field_error
+from catalog.formula_escaping import unescape_formula
 from catalog.imports.files import BadFile
 
 MAX_RECORD_CHARACTERS = 2 << 20
@@ -44,7 +45,11 @@ class Header:
     names: list[str]
     places: dict[str, int]
     ignored: list[str]
-    guarded: bool = True  # a cell like a formula may have an apostrophe before it, as in our exports
+    escaped: bool = True  # cells that begin like a formula may have an apostrophe before them, as in our exports
+
+    def values(self, cells: list[str]) -> list[str]:
+        """Return what the cells of a row stand for."""
+        return _unescaped(cells) if self.escaped else cells
 
 
 def records(blocks: Iterable[list[str]], delimiter: str) -> Iterator[Record]:
@@ -129,13 +134,18 @@ def outline(text: str, delimiter: str | None = None) -> Header:
     return max(found, key=lambda header: (len(header.names), len(header.places)))
 
 
-def outline_of(names: list[str]) -> Header:
+def outline_of(cells: list[str]) -> Header:
     """Return the header that these cells are, whatever it lacks."""
-    return _of_names(names, "", {})
+    return _of_names(_unescaped(cells), "", {})
 
 
-def header_of(names: list[str], renames: Mapping[str, str] | None = None) -> Header:
+def header_of(cells: list[str], renames: Mapping[str, str] | None = None) -> Header:
     """Return the header that these cells are. Raises as `read_header()`."""
+    return stored_header(_unescaped(cells), renames)
+
+
+def stored_header(names: list[str], renames: Mapping[str, str] | None = None) -> Header:
+    """Return the header that an import was read with, whose names are these. Raises as `read_header()`."""
     meant = _meant(renames)
     header = _of_names(names, "", meant)
     _check_renames(header, renames or {})
@@ -162,7 +172,11 @@ def _lines(text: str) -> list[str]:
 
 def _header(text: str, delimiter: str, meant: Mapping[str, str]) -> Header:
     _, names, problem = next(records([_lines(text)], delimiter), (1, [], None))
-    return _of_names([] if problem else names, delimiter, meant)
+    return _of_names([] if problem else _unescaped(names), delimiter, meant)
+
+
+def _unescaped(cells: list[str]) -> list[str]:
+    return [unescape_formula(cell) for cell in cells]
 
 
 def _of_names(names: list[str], delimiter: str, meant: Mapping[str, str]) -> Header:

@@ -1,15 +1,17 @@
 """An import in the words of the API: its progress, its result, and its refused rows as a file."""
 
-import csv
-import io
 import uuid
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain, islice
 from typing import Any
 
+from catalog.formula_escaping import csv_line
+from catalog.imports import sources
 from catalog.imports.models import COUNTERS, Import, RejectedRow
 from catalog.imports.reader import OURS
 
+LINES_A_PIECE = 500  # of errors.csv
 STATES = {
     "pending": "Pending",
     "running": "Processing",
@@ -109,23 +111,25 @@ def detail(header: list[str], row: RejectedRow) -> dict[str, Any]:
     return {"row": row.line, "field": row.field, "code": row.code, "error": f"{row.field}: {row.message}", "data": data}
 
 
-def error_file(header: list[str], rows: Iterable[tuple[int, str, str, list[str]]]) -> Iterator[str]:
-    """Yield a CSV of refused rows (line, field, message, cells) that can be mended and imported again.
+def error_file(imported: Import, rows: Iterable[tuple[int, str, str, list[str]]]) -> Iterator[str]:
+    """Yield a CSV of rejected rows (line, field, message, cells) that can be mended and imported again.
 
-    Our three columns come first, so that a row with too few or too many cells stays what it was.
+    Our three columns come first, so that a row with too few or too many cells stays what it was. What a spreadsheet
+    would take for a formula is escaped, whether or not it was in the file.
     """
-    buffer = io.StringIO()
-    writer = csv.writer(buffer)
-    writer.writerow([*OURS, *header])
-    for number, (line, field, error, cells) in enumerate(rows, 1):
-        writer.writerow([line, field, error, *(cell.rstrip("\r\n") if field == "row" else cell for cell in cells)])
-        if number % 500 == 0:
-            yield _taken(buffer)
-    yield _taken(buffer)
+    header, filename = [*OURS, *imported.header], imported.filename  # read now: the session ends before the last row
+    lines = (
+        csv_line([str(line), field, error, *_plain(field, sources.row_values(filename, cells))])
+        for line, field, error, cells in rows
+    )
+    return _joined(chain([csv_line(header)], lines))
 
 
-def _taken(buffer: io.StringIO) -> str:
-    text = buffer.getvalue()
-    buffer.seek(0)
-    buffer.truncate()
-    return text
+def _plain(field: str, values: list[str]) -> list[str]:
+    """Return the cells of a row; the one of a line that is no row without the line's end."""
+    return [values[0].rstrip("\r\n")] if field == "row" and len(values) == 1 else values
+
+
+def _joined(lines: Iterator[str]) -> Iterator[str]:
+    while piece := "".join(islice(lines, LINES_A_PIECE)):
+        yield piece

@@ -165,7 +165,8 @@ def watch_import(import_id: uuid.UUID) -> Any:
 def get_errors(import_id: uuid.UUID) -> Any:
     """Download every rejected row
 
-    As it was, after `_line`, `_field` and `_error`; mended, the file can be imported again.
+    After `_line`, `_field` and `_error`; corrected, the file can be imported again. Cells that a spreadsheet would take
+    for formulas have an apostrophe before them, which the import removes.
     """
     headers = {"Content-Disposition": f'attachment; filename="import-{import_id}-errors.csv"'}
     return Response(service.error_file(import_id), mimetype="text/csv", headers=headers)

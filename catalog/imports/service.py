@@ -182,8 +182,8 @@ def carry_out(import_id: uuid.UUID) -> Import:
 
 def error_file(import_id: uuid.UUID) -> streams.Stream:
     """Return every rejected row of an import as CSV text, in pieces. Raises NotFound, Unavailable."""
-    header = get(import_id).header
-    return streams.Stream(report.error_file(header, _refused(db.engine, import_id)), streams.take_slot())
+    imported = get(import_id)
+    return streams.Stream(report.error_file(imported, _refused(db.engine, import_id)), streams.take_slot())
 
 
 def run(import_id: uuid.UUID) -> None:

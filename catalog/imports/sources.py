@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from catalog.errors import ValidationFailed, field_error
+from catalog.formula_escaping import unescape_formula
 from catalog.imports import files, jsonlines, reader, workbook
 from catalog.imports.deadline import Deadline
 from catalog.imports.files import Tick
@@ -125,10 +126,19 @@ class Workbook:
 Source = Text | JsonLines | Workbook
 
 
+def row_values(filename: str, cells: list[str]) -> list[str]:
+    """Return what the cells of a stored row stand for, which were read from a file of this name."""
+    return cells if _is_jsonl(filename) else [unescape_formula(cell) for cell in cells]
+
+
+def _is_jsonl(filename: str) -> bool:
+    return filename.lower().removesuffix(".gz").endswith(jsonlines.SUFFIX)
+
+
 def of(path: Path, filename: str, options: dict[str, Any], tick: Tick | None = None) -> Source:
     """Return how to read an uploaded file, by its name. Without a `tick` its head is read, within two seconds."""
     tick = tick or Deadline()
     name = filename.lower().removesuffix(".gz")
     if name.endswith(".xlsx"):
         return Workbook(path, options, tick)
-    return JsonLines(path, options, tick) if name.endswith(".jsonl") else Text(path, options, tick)
+    return JsonLines(path, options, tick) if _is_jsonl(filename) else Text(path, options, tick)

@@ -2,7 +2,7 @@
 
 PostgreSQL writes the lines itself (COPY), in one statement, so as of one moment. In CSV a cell that a spreadsheet
 would take for a formula gets an apostrophe before it, and so does one that looks as if it had one already; the
-importer takes one off again (`imports/guard.py`).
+importer takes one off again (`formula_escaping.py`). Texts are quoted, so that no other delimiter splits them.
 """
 
 from collections.abc import Iterator
@@ -12,12 +12,13 @@ from typing import Any
 from sqlalchemy import Connection, Engine, literal_column
 
 from catalog import replica, streams
+from catalog.formula_escaping import FORMULA_STARTS
 from catalog.products import listing, searching
 from catalog.products.models import Product
 
 MIMETYPES = {"csv": "text/csv", "jsonl": "application/x-ndjson"}
 
-_RISKY = ", ".join(str(ord(sign)) for sign in "=+-@\t\r")
+_FORMULA_STARTS = ", ".join(str(ord(sign)) for sign in FORMULA_STARTS)
 _TEXTS = ("sku", "name", "description", "category")
 _COLUMNS = (
     *("sku", "name", "description", "active", "price", "stock_quantity"),
@@ -27,7 +28,7 @@ _RATING = """
     CASE WHEN num_nonnulls(rating_rate, rating_count) > 0
     THEN json_build_object('rate', rating_rate, 'count', rating_count) END"""
 _FORMS = {
-    "csv": "COPY ({rows}) TO STDOUT (FORMAT csv, HEADER)",
+    "csv": f"COPY ({{rows}}) TO STDOUT (FORMAT csv, HEADER, FORCE_QUOTE ({', '.join((*_TEXTS, 'image'))}))",
     # As CSV whose quote and delimiter JSON never holds: COPY's own text form would double the backslashes.
     "jsonl": "COPY (SELECT row_to_json(r) FROM ({rows}) r) TO STDOUT (FORMAT csv, QUOTE E'\\x01', DELIMITER E'\\x02')",
 }
@@ -103,5 +104,5 @@ def _in_csv(name: str) -> str:
     if name == "active":
         return "active::text"
     if name in _TEXTS:
-        return f"CASE WHEN ascii(ltrim({name}, '''')) IN ({_RISKY}) THEN '''' || {name} ELSE {name} END"
+        return f"CASE WHEN ascii(ltrim({name}, '''')) IN ({_FORMULA_STARTS}) THEN '''' || {name} ELSE {name} END"
     return name

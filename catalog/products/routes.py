@@ -93,7 +93,7 @@ def list_writes(query: dict[str, Any]) -> Any:
 
 _EXAMPLES = {
     "text/csv": "sku,name,description,active,price,stock_quantity,category,image,rating_rate,rating_count\n"
-    "LAMP-001,Desk lamp,,true,39.90,12,Lighting,,4.50,120\n",
+    '"LAMP-001","Desk lamp",,true,39.90,12,"Lighting",,4.50,120\n',
     "application/x-ndjson": '{"sku":"LAMP-001","name":"Desk lamp","description":null,"active":true,"price":39.90,'
     '"stock_quantity":12,"category":"Lighting","image":null,"rating":{"rate" : 4.50, "count" : 120}}\n',
 }
@@ -116,7 +116,8 @@ def export_products(query: dict[str, Any]) -> Any:
     """Export products
 
     All that the filters of the list let through, as of one moment, as CSV or JSON Lines, streamed. Imported again,
-    nothing changes. In CSV, cells that a spreadsheet would take for formulas have an apostrophe before them.
+    nothing changes. In CSV, texts are quoted, and those that a spreadsheet would take for formulas have an apostrophe
+    before them.
     """
     exported = export.start({"format": _accepted(), **query})
     headers = {"Content-Disposition": f'attachment; filename="{exported.filename}"'}

@@ -12,7 +12,26 @@ from catalog.products import service as products
 from tests.imports.conftest import counts
 from tests.profiles import examples
 
-RISKY = ("=1+1", "+1", "-1", "@a", "\tx", "\rx", "'=1", "''=1", "'", "''", "'x", "'\t", "=", "\n=", " =1", "'\r\n")
+RISKY = (
+    "=1+1",
+    "+1",
+    "-1",
+    "@a",
+    "\tx",
+    "\rx",
+    "'=1",
+    "''=1",
+    "'",
+    "''",
+    "'x",
+    "'\t",
+    "=",
+    "\n=",
+    " =1",
+    "'\r\n",
+    "\uff1d1",
+    "'\uff20",
+)
 ODD = (
     '"',
     '""',
@@ -98,18 +117,6 @@ def without_emptiness(rows: list[dict]) -> list[dict]:
     return [
         {name: None if value == "" else value for name, value in row.items() if name not in made_anew} for row in rows
     ]
-
-
-def test_a_spreadsheet_finds_no_formula_in_any_cell(importer):
-    for number, start in enumerate("=+-@\t\r"):
-        products.create({"sku": f"{start}S{number}".strip(), "name": f"{start}N", "description": f"{start}D"})
-    exported = export(importer.client, "csv", sort="number").decode()
-    assert "'=S0,'=N,'=D,true," in exported
-    import csv
-    import io
-
-    cells = [cell for row in csv.reader(io.StringIO(exported, newline="")) for cell in row]
-    assert not [cell for cell in cells if cell.startswith(tuple("=+-@\t\r"))]
 
 
 def test_json_lines_are_what_the_api_answers(importer):
