@@ -41,7 +41,7 @@ class Arrival:
     @property
     def percent(self) -> int:
         """How much of it is here."""
-        return 100 * self.received // self.size
+        return 100 * self.received // max(self.size, 1)
 
 
 def begin(filename: str, size: int, modified: int) -> Arrival:
@@ -55,16 +55,16 @@ def begin(filename: str, size: int, modified: int) -> Arrival:
     if size > limit << 20:
         raise TooLarge(f"The file is larger than {limit} MB.")
     arrival_id = uuid.uuid5(_IDS, json.dumps([audit.who()["id"], name, size, modified]))
+    storage.write_notes(_notes(arrival_id), {"filename": name, "size": size, "owner": caller().id})
     with storage.full_disk_told():
-        _path(arrival_id).touch()
-        _notes(arrival_id).write_text(json.dumps({"filename": name, "size": size, "owner": caller().id}))
+        _path(arrival_id).touch(mode=0o600)
     return get(arrival_id)
 
 
 def get(arrival_id: uuid.UUID) -> Arrival:
     """Return an arrival as far as it is. Raises NotFound, also for one of another caller."""
     try:
-        notes = json.loads(_notes(arrival_id).read_text())
+        notes = storage.read_notes(_notes(arrival_id), {"filename": str, "size": int}, {"owner": str})
         arrival = Arrival(id=arrival_id, received=_path(arrival_id).stat().st_size, **notes)
     except FileNotFoundError:
         raise _gone() from None
@@ -102,17 +102,16 @@ def finish(arrival_id: uuid.UUID) -> drafts.Draft:
             raise Conflict(f"{arrival.received:,} of {arrival.size:,} bytes of the file are here.")
         _check_kind(arrival)
         draft = drafts.keep(Upload(_path(arrival_id), arrival.filename, arrival.size, UploadOptionsSchema().load({})))
-        discard(arrival_id)
+        _remove(arrival_id)
         return draft
 
 
 def listing() -> list[Arrival]:
     """Return the files that are coming in, or broke off, the latest first."""
-    notes = sorted(_folder().glob("*.json"), key=lambda path: path.stat().st_mtime, reverse=True)
     found = []
-    for path in notes:
+    for arrival_id in storage.noted(_folder()):
         with suppress(NotFound):  # whole by now
-            found.append(get(uuid.UUID(path.stem)))
+            found.append(get(arrival_id))
     return found
 
 
@@ -120,8 +119,12 @@ def discard(arrival_id: uuid.UUID) -> None:
     """Put away what has come of a file, if it is there and the caller's."""
     with suppress(NotFound):
         get(arrival_id)
-        for path in (_notes(arrival_id), _path(arrival_id)):
-            path.unlink(missing_ok=True)
+        _remove(arrival_id)
+
+
+def _remove(arrival_id: uuid.UUID) -> None:
+    for path in (_notes(arrival_id), _path(arrival_id)):
+        path.unlink(missing_ok=True)
 
 
 def prune() -> None:

@@ -3,7 +3,6 @@
 A draft is a file and, beside it, its name and what was chosen so far, as JSON. It is kept for a day.
 """
 
-import json
 import uuid
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -42,16 +41,22 @@ def keep(upload: Upload) -> Draft:
     """Keep a received file as a draft and return it. Raises UnsupportedMediaType, StorageFull."""
     files.check_kind(upload.path, upload.filename)
     draft = Draft(uuid.uuid4(), upload.filename, upload.size, upload.options, caller().id)
-    with storage.full_disk_told():
-        upload.path.rename(draft.path)
-        _notes(draft.id).write_text(json.dumps({**asdict(draft), "id": str(draft.id)}))
+    storage.write_notes(_notes(draft.id), {**asdict(draft), "id": str(draft.id)})
+    try:
+        with storage.full_disk_told():
+            upload.path.rename(draft.path)
+    except Exception:
+        _remove(draft.id)
+        raise
     return draft
 
 
 def get(draft_id: uuid.UUID) -> Draft:
     """Return a draft. Raises NotFound, also for one of another caller."""
     try:
-        draft = Draft(**{**json.loads(_notes(draft_id).read_text()), "id": draft_id})
+        kinds = {"filename": str, "size": int, "options": dict}
+        draft = Draft(id=draft_id, **storage.read_notes(_notes(draft_id), kinds, {"owner": str}))
+        draft.path.stat()
     except FileNotFoundError:
         raise _gone() from None
     if not ownership.is_visible(draft.owner):
@@ -61,11 +66,10 @@ def get(draft_id: uuid.UUID) -> Draft:
 
 def listing() -> list[Draft]:
     """Return the caller's drafts, the latest first."""
-    notes = sorted(_folder().glob("*.json"), key=lambda path: path.stat().st_mtime, reverse=True)
     found = []
-    for path in notes:
-        with suppress(NotFound):
-            found.append(get(uuid.UUID(path.stem)))
+    for draft_id in storage.noted(_folder()):
+        with suppress(NotFound):  # discarded just now, or another caller's
+            found.append(get(draft_id))
     return found
 
 

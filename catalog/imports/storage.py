@@ -1,18 +1,25 @@
-"""Where uploaded files lie: one file for each import, named by its id, and what is no import yet."""
+"""Where uploaded files lie: one file for each import, named by its id, and what is no import yet.
+
+What is no import yet has notes beside it, as JSON. All of it is readable by its owner alone.
+"""
 
 import errno
+import json
+import logging
 import os
 import tempfile
 import time
 import uuid
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from flask import current_app
 
 from catalog.errors import StorageFull
+
+log = logging.getLogger(__name__)
 
 STRAY_AFTER_SECONDS = 86_400
 _PART = ".part"
@@ -48,16 +55,57 @@ def second_name(path: Path) -> Path:
 def folder(name: str) -> Path:
     """Return a folder of files that are no imports yet."""
     path = _folder() / name
-    path.mkdir(exist_ok=True)
+    path.mkdir(mode=0o700, exist_ok=True)
     return path
+
+
+def write_notes(path: Path, notes: Mapping[str, Any]) -> None:
+    """Write the notes beside a file, whole or not at all: those from before stay. Raises StorageFull."""
+    part = path.with_name(f"{path.name}.{uuid.uuid4().hex}{_PART}")
+    try:
+        with full_disk_told():
+            part.touch(mode=0o600)
+            part.write_text(json.dumps(notes), encoding="utf-8")
+            part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def read_notes(path: Path, kinds: Mapping[str, type], optional: Mapping[str, type]) -> dict[str, Any]:
+    """Return the notes, whose values are of these kinds; those of `optional` where they are there.
+
+    Raises FileNotFoundError where there are none; also for what cannot be read, which is logged.
+    """
+    try:
+        notes = json.loads(path.read_bytes())
+        there = {name: kind for name, kind in optional.items() if notes.get(name) is not None}
+        return {name: _checked(notes[name], kind) for name, kind in {**kinds, **there}.items()}
+    except FileNotFoundError:
+        raise
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        log.warning("Skipped notes that cannot be read: file=%s error=%s", path, repr(error))
+        raise FileNotFoundError from error
+
+
+def _checked(value: Any, kind: type) -> Any:
+    if not isinstance(value, kind):
+        raise TypeError(f"{type(value).__name__} instead of {kind.__name__}")
+    return value
+
+
+def noted(path: Path) -> list[uuid.UUID]:
+    """Return the ids of what a folder has notes on, the latest first."""
+    found = []
+    for notes in path.glob("*.json"):
+        with suppress(ValueError, FileNotFoundError):  # another file, or one that was removed just now
+            found.append((notes.stat().st_mtime, uuid.UUID(notes.stem)))
+    return [one for _, one in sorted(found, reverse=True)]
 
 
 def remove_old(path: Path, seconds: float) -> None:
     """Remove the files of a folder that nobody has touched for so long."""
-    old = time.time() - seconds
-    for file in path.iterdir():
-        if file.stat().st_mtime < old:
-            file.unlink(missing_ok=True)
+    for file in _untouched(path, seconds):
+        file.unlink(missing_ok=True)
 
 
 def remove(import_ids: Iterable[uuid.UUID]) -> None:
@@ -68,8 +116,16 @@ def remove(import_ids: Iterable[uuid.UUID]) -> None:
 
 def strays() -> list[Path]:
     """Return files that nobody has touched for a day: uploads that were cut off, or that have no import."""
-    old = time.time() - STRAY_AFTER_SECONDS
-    return [path for path in _folder().iterdir() if path.is_file() and path.stat().st_mtime < old]
+    return _untouched(_folder(), STRAY_AFTER_SECONDS)
+
+
+def _untouched(path: Path, seconds: float) -> list[Path]:
+    old, found = time.time() - seconds, []
+    for file in path.iterdir():
+        with suppress(FileNotFoundError):  # removed just now
+            if file.is_file() and file.stat().st_mtime < old:
+                found.append(file)
+    return found
 
 
 @contextmanager
@@ -85,7 +141,7 @@ def full_disk_told() -> Iterator[None]:
 
 def _folder() -> Path:
     folder = Path(current_app.config["UPLOAD_DIR"])
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     return folder
 
 

@@ -1,9 +1,11 @@
 """Files that come in piece by piece: begun, broken off, taken up again, made whole."""
 
+import errno
 import io
 import os
 import time
 import uuid
+from pathlib import Path
 
 import pytest
 
@@ -133,6 +135,102 @@ def test_a_full_disk_is_told_and_what_is_here_stays(arriving, monkeypatch):
     with pytest.raises(StorageFull):
         arrivals.append(arrival.id, 5_000, Full())
     assert arrivals.get(arrival.id).received == 5_000
+
+
+def full(monkeypatch):
+    """Let every text that is written to a file meet a full disk, which leaves an empty file."""
+
+    def written(path, *_, **__):
+        path.open("w").close()
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", written)
+
+
+def test_a_full_disk_leaves_the_notes_from_before(arriving, monkeypatch):
+    arrival = append(arriving(), 0, CONTENT[:5_000])
+    with monkeypatch.context() as patch:
+        full(patch)
+        for modified in (1, 2):
+            with pytest.raises(StorageFull):
+                arriving(modified=modified)
+        assert arrivals.listing() == [arrival]
+    assert [path.name for path in storage.folder("arrivals").iterdir() if path.suffix == ".part"] == []
+    append(arrival, 5_000, CONTENT[5_000:])
+
+
+def test_a_full_disk_leaves_a_file_that_is_whole_for_another_try(arriving, monkeypatch):
+    arrival = append(arriving(), 0, CONTENT)
+    with monkeypatch.context() as patch:
+        full(patch)
+        with pytest.raises(StorageFull):
+            arrivals.finish(arrival.id)
+    assert drafts.listing() == []
+    assert list(storage.folder("drafts").iterdir()) == []
+    assert arrivals.finish(arrival.id).path.read_bytes() == CONTENT
+
+
+UNREADABLE = [
+    "",
+    "{",
+    "null",
+    "[]",
+    "{}",
+    '{"filename": 1, "size": 2}',
+    '{"filename": "p.csv"}',
+    "\ufeff",
+    "[" * 100_000,
+]
+
+
+@pytest.mark.parametrize("notes", UNREADABLE, ids=range(len(UNREADABLE)))
+def test_notes_that_cannot_be_read_are_skipped_and_logged(arriving, caplog, notes):
+    good, bad = arriving(modified=1), arriving(modified=2)
+    for module in (arrivals, drafts):
+        module._notes(bad.id).write_text(notes)
+    assert arrivals.listing() == [good]
+    assert drafts.listing() == []
+    for module in (arrivals, drafts):
+        with pytest.raises(NotFound):
+            module.get(bad.id)
+        module._remove(bad.id)
+    assert str(bad.id) in caplog.text
+
+
+def test_files_that_are_none_of_ours_or_go_meanwhile_do_not_spoil_the_list(arriving, context):
+    arrival = arriving()
+    folder = storage.folder("arrivals")
+    (folder / "backup.json").write_text("{}")
+    (folder / f"{uuid.uuid4()}.json").symlink_to("gone")
+    (folder / "folder").mkdir()
+    assert arrivals.listing() == [arrival]
+    assert context.test_client().get("/console/imports").status_code == 200
+    os.utime(folder / "folder", (0, 0))
+    arrivals.prune()
+    for path in folder.iterdir():
+        path.rmdir() if path.is_dir() else path.unlink()
+
+
+def test_a_draft_whose_file_is_gone_is_not_found(arriving):
+    arrival = append(arriving(), 0, CONTENT)
+    draft = arrivals.finish(arrival.id)
+    draft.path.unlink()
+    assert drafts.listing() == []
+    with pytest.raises(NotFound):
+        drafts.get(draft.id)
+    drafts._remove(draft.id)
+
+
+def test_what_comes_in_is_readable_by_its_owner_alone(arriving):
+    arrival = append(arriving(), 0, CONTENT)
+    draft = arrivals.finish(arrival.id)
+    append(arriving(modified=2), 0, CONTENT)
+    folders = [storage.folder(name) for name in ("arrivals", "drafts")]
+    assert {oct(folder.stat().st_mode & 0o777) for folder in folders} == {"0o700"}
+    files = [path for folder in folders for path in folder.iterdir()]
+    assert len(files) == 4
+    assert {oct(path.stat().st_mode & 0o777) for path in files} == {"0o600"}
+    drafts.discard(draft.id)
 
 
 def test_a_name_is_only_a_name(arriving):
