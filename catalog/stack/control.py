@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 
-from catalog.stack import leftovers
+from catalog.stack import leftovers, logs
 from catalog.stack.embedded import start_all, stop_all
 from catalog.stack.errors import StackError
 from catalog.stack.project import Project
@@ -46,7 +46,7 @@ def start(project: Project) -> float:
 
 def _launch(project: Project) -> "subprocess.Popen[bytes]":
     project.places.create()
-    with (project.places.logs / "supervisor.log").open("ab") as log:
+    with logs.opened(project.places.logs / "supervisor.log") as log:
         return subprocess.Popen(
             [sys.executable, "-m", "catalog.cli", "supervise"],
             cwd=project.root,

@@ -1,5 +1,7 @@
-"""The log files of a stack: shown as they grow, and kept small."""
+"""The log files of a stack: readable by their owner alone, shown as they grow, and kept small."""
 
+import logging
+import os
 import shutil
 import sys
 from collections.abc import Sequence
@@ -16,13 +18,33 @@ _NAME_WIDTH = 15
 _COLOURS = (36, 33, 32, 35, 31, 34)  # of ANSI: cyan, yellow, green, magenta, red, blue; then each of them bright
 
 
+log = logging.getLogger("catalog.supervisor")
+
+
+def opened(path: Path) -> IO[bytes]:
+    """Open a log to append to it; also one that an earlier version made is then its owner's alone."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    os.fchmod(descriptor, 0o600)
+    return os.fdopen(descriptor, "ab")
+
+
 def rotate(places: Places) -> None:
     """Keep one older part of each log that has grown too large; its writer appends, so it goes on in the same file."""
     for path in places.logs.glob("*.log"):
         if path.stat().st_size > LARGEST_BYTES:
-            shutil.copyfile(path, path.with_suffix(".log.1"))
-            with path.open("r+b") as file:
-                file.truncate(0)
+            _rotate(path)
+
+
+def _rotate(path: Path) -> None:
+    older = path.with_suffix(".log.1")
+    try:
+        opened(older).close()
+        shutil.copyfile(path, older)
+    except OSError as error:  # a full disk must not end the supervisor
+        older.unlink(missing_ok=True)
+        log.warning("Could not rotate a log: file=%s error=%s", path, error)
+    else:
+        os.truncate(path, 0)
 
 
 def choose(places: Places, name: str | None) -> list[Path]:

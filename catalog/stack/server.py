@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
+from catalog.stack import logs
 from catalog.stack.errors import StackError
 
 PR_SET_PDEATHSIG = 1
@@ -67,7 +68,7 @@ class Server:
             return
         self.prepare()
         self.log.parent.mkdir(parents=True, exist_ok=True)
-        with self.log.open("ab") as log:
+        with logs.opened(self.log) as log:
             self.process = self._spawn(log.fileno())
 
     def _spawn(self, log: int) -> "subprocess.Popen[bytes]":

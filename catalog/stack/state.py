@@ -90,5 +90,7 @@ def holder(places: Places) -> int | None:
             return None
     except FileNotFoundError:
         return None
+    except PermissionError as error:
+        raise StackError(f"{places.data} belongs to another user: run this as that user.") from error
     except BlockingIOError:
         return int(_lock(places).read_text() or 0)

@@ -5,6 +5,7 @@ ends them all; what still survives is ended by the next start.
 """
 
 import logging
+import os
 import signal
 import subprocess
 import sys
@@ -66,6 +67,7 @@ class Supervisor:
     def run(self) -> int:
         """Start everything, keep it running until SIGTERM or SIGINT, stop everything; return the exit status."""
         self.project.places.create()
+        os.umask(0o077)  # whatever our processes write is readable by their owner alone
         with held(self.project.places):
             self._log_to_file()
             for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
@@ -88,7 +90,9 @@ class Supervisor:
         log.info("%s: stopping", signal.Signals(number).name)
 
     def _log_to_file(self) -> None:
-        handler = logging.FileHandler(self.project.places.logs / "supervisor.log")
+        path = self.project.places.logs / "supervisor.log"
+        logs.opened(path).close()
+        handler = logging.FileHandler(path)
         handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
         log.addHandler(handler)
         log.setLevel(logging.INFO)
@@ -169,7 +173,10 @@ class Supervisor:
 
     def _note(self, phase: str) -> None:
         counts = {name: restarts.count for name, restarts in self.restarts.items()}
-        self.state.write(phase, [*self.servers, *self.programs], counts)
+        try:
+            self.state.write(phase, [*self.servers, *self.programs], counts)
+        except OSError as error:  # a full disk must not end what runs
+            log.warning("Could not write the state of the processes: error=%s", error)
 
     def _end(self) -> None:
         """Stop the programs, then the servers they need; then whatever a killed program left."""

@@ -1,10 +1,15 @@
 """The logs as `start` and `logs` print them."""
 
+import errno
 import io
+import shutil
+import stat
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from catalog.stack import logs
 from catalog.stack.logs import Follower
 from catalog.stack.places import Places
 
@@ -34,6 +39,35 @@ def shown(follower: Follower, output: io.StringIO) -> str:
     for _ in range(2):  # the first round finds new files, the next prints them
         follower.show()
     return output.getvalue()
+
+
+def grown(places) -> Path:
+    path = places.logs / "web.log"
+    with path.open("wb") as file:
+        file.truncate(logs.LARGEST_BYTES + 1)
+    path.chmod(0o644)
+    return path
+
+
+def test_a_log_that_grew_too_large_is_moved_and_both_parts_are_their_owners_alone(places):
+    log = grown(places)
+    logs.opened(log).close()
+    logs.rotate(places)
+    older = log.with_suffix(".log.1")
+    assert (log.stat().st_size, older.stat().st_size) == (0, logs.LARGEST_BYTES + 1)
+    assert {stat.S_IMODE(path.stat().st_mode) for path in (log, older)} == {0o600}
+
+
+def test_a_log_that_cannot_be_rotated_on_a_full_disk_stays_and_is_named(places, monkeypatch, caplog):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    log = grown(places)
+    monkeypatch.setattr(shutil, "copyfile", full)
+    logs.rotate(places)
+    assert log.stat().st_size == logs.LARGEST_BYTES + 1
+    assert not log.with_suffix(".log.1").exists()
+    assert "No space left" in caplog.text
 
 
 def test_a_line_has_the_time_and_the_name_of_its_process_and_is_printed_when_it_is_whole(places, follower):

@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+import stat
 import subprocess
 import sys
 import time
@@ -74,6 +75,16 @@ def orphans(copy):
         orphan.kill()
         orphan.wait()
         orphan.stdout.close()
+
+
+def test_what_the_processes_write_is_readable_by_their_owner_alone(running):
+    assert running.get("/console/imports") == 200  # its folders are made
+    assert running.get("/api/v1/products") == 200
+    files = [path for path in running.places.data.rglob("*") if stat.S_ISREG(path.lstat().st_mode)]
+    assert {"web.log", "postgres.log", "supervisor.log", "state.json"} <= {path.name for path in files}
+    assert [path for path in files if stat.S_IMODE(path.stat().st_mode) & 0o077] == []
+    closed = [running.places.data / name for name in ("uploads", "uploads/arrivals", "metrics", "redis-queue")]
+    assert [path for path in closed if stat.S_IMODE(path.stat().st_mode) & 0o077] == []
 
 
 @pytest.mark.parametrize("name", ["web", "worker-imports", "redis-queue", "postgres"])
