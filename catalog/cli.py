@@ -23,6 +23,7 @@ from catalog.commands import (
     webhooks,
 )
 from catalog.stack.errors import StackError
+from catalog.terminal import visible_lines
 
 
 class Verbs(click.Group):
@@ -35,7 +36,7 @@ class Verbs(click.Group):
         try:
             return super().invoke(context)
         except (StackError, ConfigError) as error:
-            raise click.ClickException(str(error)) from error
+            raise click.ClickException(visible_lines(error)) from error
         except BrokenPipeError:
             return context.exit(0)
 

@@ -4,6 +4,8 @@ from typing import Any
 
 import click
 
+from catalog.terminal import visible
+
 
 def loaded(schema: Any, values: dict[str, Any]) -> dict[str, Any]:
     """Return values as the API's schema loads them. Raises UsageError."""
@@ -12,7 +14,7 @@ def loaded(schema: Any, values: dict[str, Any]) -> dict[str, Any]:
     try:
         return schema.load(values)  # type: ignore[no-any-return]
     except ValidationError as error:
-        raise click.UsageError(str(error.messages)) from error
+        raise click.UsageError(visible(error.messages)) from error
 
 
 def told(call: Any, *arguments: Any) -> Any:
@@ -22,4 +24,4 @@ def told(call: Any, *arguments: Any) -> Any:
     try:
         return call(*arguments)
     except CatalogError as error:
-        raise click.ClickException(error.detail) from error
+        raise click.ClickException(visible(error.detail)) from error

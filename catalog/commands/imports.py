@@ -7,6 +7,8 @@ from typing import Any
 
 import click
 
+from catalog.terminal import visible
+
 POLL_SECONDS = 0.25
 REJECTED_SHOWN = 10
 ENDED = ("Completed", "Failed", "Cancelled")
@@ -88,13 +90,13 @@ def _follow(service: Any, task: str, progress: Any) -> dict[str, Any]:
 def _report(service: Any, task: str, status: dict[str, Any]) -> None:
     """Print the counts, then the first rejected rows and where the others are."""
     if status["state"] != "Completed":
-        click.echo(f"{status['state']}: {status.get('error') or status.get('message') or ''}", err=True)
+        click.echo(visible(f"{status['state']}: {status.get('error') or status.get('message') or ''}"), err=True)
     details = service.details(task)
     for name in ("created", "updated", "unchanged", "superseded", "rejected"):
         if details.get(name) is not None:
             click.echo(f"  {name:<11}{details[name]:>12,}")
     rejected = service.rejected(task)
     for row in rejected[:REJECTED_SHOWN]:
-        click.echo(f"  line {row['row']}: {row['error']}")
+        click.echo(visible(f"  line {row['row']}: {row['error']}"))
     if rejected:
         click.echo(f"All rejected rows: {service.url}/api/v1/imports/{task}/errors.csv")

@@ -9,6 +9,7 @@ import click
 from catalog.access import SCOPES
 from catalog.commands.calls import loaded, told
 from catalog.commands.encryption import rotate_encryption
+from catalog.terminal import print_table
 
 KEY_ID = click.argument("key_id", metavar="ID")
 _UNITS = {"h": "hours", "d": "days"}
@@ -53,18 +54,13 @@ def create(name: str, scopes: tuple[str, ...], networks: tuple[str, ...], expire
 @keys.command("list")
 def list_keys() -> None:
     """List the keys, the newest first."""
-    from rich.console import Console
-    from rich.table import Table
-
     from catalog.auth import service
 
-    table = Table("id", "name", "scopes", "networks", "last used", "state")
+    rows = []
     for key in service.page({"limit": 1_000, "offset": 0})["items"]:
         used = f"{key.last_used_at:%Y-%m-%d %H:%M}" if key.last_used_at else "never"
-        table.add_row(key.id, key.name, " ".join(key.scopes), " ".join(key.networks), used, _state(key))
-    console = Console()
-    console.width = console.width if console.is_terminal else 250  # whole lines for programs
-    console.print(table)
+        rows.append((key.id, key.name, " ".join(key.scopes), " ".join(key.networks), used, _state(key)))
+    print_table(("id", "name", "scopes", "networks", "last used", "state"), rows)
 
 
 @keys.command("revoke")

@@ -7,6 +7,8 @@ from typing import Any
 
 import click
 
+from catalog.terminal import visible
+
 SENDERS = 8
 PUSHED_AT_ONCE = 500
 
@@ -31,7 +33,8 @@ def show_dead(limit: int) -> None:
     """List the orders in the Redis list that could not be taken in: when, why, and as they were."""
     dead = _list().dead()
     for each in dead[:limit]:
-        click.echo(f"{each.at}  {each.reason}\n    {each.order.decode(errors='backslashreplace')[:1_000]}")
+        order = each.order.decode(errors="backslashreplace")[:1_000]
+        click.echo(f"{visible(each.at)}  {visible(each.reason)}\n    {visible(order)}")
     click.echo(f"{len(dead):,} dead")
 
 
@@ -60,7 +63,7 @@ def seed(mode: str, count: int, seed: int | None, url: str | None) -> None:
     refused = [reason for reason in _with_progress(send(made), count) if reason]
     click.echo(f"{count - len(refused):,} orders submitted (--seed {chosen})")
     for reason in refused[:10]:
-        click.echo(f"  refused: {reason}", err=True)
+        click.echo(f"  refused: {visible(reason)}", err=True)
     click.get_current_context().exit(1 if refused else 0)
 
 

@@ -10,6 +10,7 @@ from catalog.stack import control
 from catalog.stack.errors import StackError
 from catalog.stack.project import Project
 from catalog.stack.state import State
+from catalog.terminal import print_table
 
 
 @click.command()
@@ -129,20 +130,11 @@ def _say_ready(project: Project, seconds: float) -> None:
 
 
 def _print_processes(processes: list[dict[str, Any]]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False)
-    for heading in ("process", "pid", "state", "address", "version"):
-        table.add_column(heading, overflow="fold")
-    for process in processes:
-        pid = process["pid"]
-        table.add_row(
-            process["name"], str(pid or "-"), _state_of(process), process["address"] or "-", process["version"]
-        )
-    console = Console()
-    console.width = console.width if console.is_terminal else 300
-    console.print(table)
+    rows = [
+        (each["name"], each["pid"] or "-", _state_of(each), each["address"] or "-", each["version"])
+        for each in processes
+    ]
+    print_table(("process", "pid", "state", "address", "version"), rows, width=300, box=None, pad_edge=False)
 
 
 def _state_of(process: dict[str, Any]) -> str:

@@ -1,13 +1,13 @@
 """`flask users …`, and `manage.py users …`, which is the same on this project's own servers."""
 
 import sys
-from collections.abc import Iterable
 from typing import Any
 
 import click
 
 from catalog.access import SCOPES
 from catalog.commands.calls import loaded, told
+from catalog.terminal import print_table, visible
 
 NAME = click.argument("name")
 SCOPE = click.option(
@@ -29,7 +29,7 @@ def create(name: str, scopes: tuple[str, ...]) -> None:
 
     fields = {"name": name, "scopes": list(scopes), "password": _new_password()}
     user = told(service.create, loaded(schemas.UserCreateSchema(), fields))
-    click.echo(f"User {user.name} can sign in at /console.")
+    click.echo(f"User {visible(user.name)} can sign in at /console.")
 
 
 @users.command("list")
@@ -39,7 +39,7 @@ def list_users() -> None:
 
     found = service.page({"limit": 1_000, "offset": 0})["items"]
     rows = [(each.name, " ".join(each.scopes), _time(each.last_sign_in_at), _state(each)) for each in found]
-    _show(("name", "scopes", "last sign-in", "state"), rows)
+    print_table(("name", "scopes", "last sign-in", "state"), rows)
 
 
 @users.command("scopes")
@@ -50,7 +50,7 @@ def change_scopes(name: str, scopes: tuple[str, ...]) -> None:
     from catalog.users import service
 
     told(service.update, _id(name), {"scopes": list(scopes)})
-    click.echo(f"User {name} now has: {' '.join(scopes)}.")
+    click.echo(f"User {visible(name)} now has: {' '.join(scopes)}.")
 
 
 @users.command("password")
@@ -62,7 +62,7 @@ def set_password(name: str) -> None:
     user_id = _id(name)
     given = loaded(schemas.NewPasswordSchema(), {"password": _new_password()})
     told(service.set_password, user_id, given["password"])
-    click.echo(f"User {name} has a new password, and no session any more.")
+    click.echo(f"User {visible(name)} has a new password, and no session any more.")
 
 
 @users.command("disable")
@@ -72,7 +72,7 @@ def disable(name: str) -> None:
     from catalog.users import service
 
     told(service.update, _id(name), {"disabled": True})
-    click.echo(f"User {name} is disabled, and has no session any more.")
+    click.echo(f"User {visible(name)} is disabled, and has no session any more.")
 
 
 @users.command("enable")
@@ -82,7 +82,7 @@ def enable(name: str) -> None:
     from catalog.users import service
 
     told(service.update, _id(name), {"disabled": False})
-    click.echo(f"User {name} can sign in again.")
+    click.echo(f"User {visible(name)} can sign in again.")
 
 
 @users.command("sessions")
@@ -92,7 +92,7 @@ def list_sessions() -> None:
 
     found = service.page({"limit": 1_000, "offset": 0})["items"]
     rows = [(str(one.id), one.name, one.caller_id, one.address or "", _time(one.last_seen_at)) for one in found]
-    _show(("session", "name", "who", "address", "last seen"), rows)
+    print_table(("session", "name", "who", "address", "last seen"), rows)
 
 
 @users.command("sign-out")
@@ -110,7 +110,7 @@ def sign_out(name_or_session: str) -> None:
         told(service.end_sessions, _id(name_or_session))
     else:
         told(sessions.end, session_id)
-    click.echo(f"{name_or_session} is signed out.")
+    click.echo(f"{visible(name_or_session)} is signed out.")
 
 
 def _new_password() -> str:
@@ -132,18 +132,6 @@ def _time(moment: Any) -> str:
 
 def _state(user: Any) -> str:
     return f"disabled {user.disabled_at:%Y-%m-%d}" if user.disabled_at else "active"
-
-
-def _show(headings: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(*headings)
-    for row in rows:
-        table.add_row(*row)
-    console = Console()
-    console.width = console.width if console.is_terminal else 250  # whole lines for programs
-    console.print(table)
 
 
 @click.command("users", context_settings={"ignore_unknown_options": True, "help_option_names": []})

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from catalog.commands.calls import loaded, told
+from catalog.terminal import print_table, visible
 
 WEBHOOK = click.argument("webhook", type=click.UUID)
 
@@ -21,18 +22,13 @@ def webhooks() -> None:
 @webhooks.command("list")
 def list_webhooks() -> None:
     """List the webhooks with their counts."""
-    from rich.console import Console
-    from rich.table import Table
-
     from catalog.webhooks import service
 
-    table = Table("id", "url", "events", "active", "delivered", "failed", "last error")
+    rows = []
     for hook in service.page(limit=1_000, offset=0)["items"]:
         counts = (f"{hook.success_count:,}", f"{hook.failure_count:,}", hook.last_error or "")
-        table.add_row(str(hook.id), hook.url, " ".join(hook.events), "yes" if hook.is_active else "no", *counts)
-    console = Console()
-    console.width = console.width if console.is_terminal else 250  # whole ids and addresses for programs
-    console.print(table)
+        rows.append((hook.id, hook.url, " ".join(hook.events), "yes" if hook.is_active else "no", *counts))
+    print_table(("id", "url", "events", "active", "delivered", "failed", "last error"), rows)
 
 
 @webhooks.command("test")
@@ -45,7 +41,9 @@ def test(webhook: uuid.UUID, event: str, payload: str) -> None:
 
     asked = loaded(schemas.TestSchema(), {"event": event, "payload": _json(payload)})
     result = told(service.test, webhook, asked["event"], asked["payload"])
-    click.echo(f"{result.status_code or 'no answer'} in {result.milliseconds} ms {result.error or 'delivered'}")
+    click.echo(
+        f"{result.status_code or 'no answer'} in {result.milliseconds} ms {visible(result.error or 'delivered')}"
+    )
     click.get_current_context().exit(1 if result.error else 0)
 
 
@@ -60,7 +58,7 @@ def tail(webhook: uuid.UUID, follow: bool) -> None:
     while True:
         items = told(history.logs, webhook, {"limit": 20})["items"]
         for item in reversed([item for item in items if seen is None or item.id > seen]):
-            click.echo(_line(item))
+            click.echo(visible(_line(item)))
         seen = items[0].id if items else seen
         if not follow:
             return
@@ -113,8 +111,8 @@ def _shown(report: dict[str, Any]) -> Any:
 
     good = report["problem"] is None and report["status"] < 300
     verdict = report["problem"] or ("signed" if report["signed"] else "not signed")
-    head = f"{report['status']} {report['event']} {report['id']} {verdict}\n"
-    return Text(head, style="green" if good else "red") + Text(json.dumps(report["data"], indent=2), style="dim")
+    head = visible(f"{report['status']} {report['event']} {report['id']} {verdict}")
+    return Text(f"{head}\n", style="green" if good else "red") + Text(json.dumps(report["data"], indent=2), style="dim")
 
 
 def _line(item: Any) -> str:

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.text import Text
 
 from catalog.stack.errors import StackError
+from catalog.terminal import visible
 
 LONGEST_SHOWN = 230
 TIMEOUT_SECONDS = 30
@@ -87,5 +88,5 @@ class Walk:
 
 
 def _short(value: Any) -> str:
-    written = json.dumps(value, ensure_ascii=False)
+    written = visible(json.dumps(value, ensure_ascii=False))
     return written if len(written) <= LONGEST_SHOWN else written[: LONGEST_SHOWN - 1] + "…"

@@ -12,6 +12,7 @@ from typing import IO
 
 from catalog.stack.errors import StackError
 from catalog.stack.places import Places
+from catalog.terminal import visible_lines
 
 LARGEST_BYTES = 20_000_000
 _NAME_WIDTH = 15
@@ -105,5 +106,5 @@ class Follower:
         prefix = f"{datetime.now().astimezone():%H:%M:%S} {name:<{_NAME_WIDTH}} | "
         if self.output.isatty():
             prefix = f"\033[0m\033[{colour}m{prefix}\033[0m"
-        self.output.write(f"{prefix}{text}\n")
+        self.output.write(f"{prefix}{visible_lines(text)}\n")
         self.output.flush()
