@@ -23,6 +23,7 @@ from catalog import (
     ratelimits,
     replica,
     streams,
+    urlpaths,
 )
 from catalog.database import renew_broken_connections
 from catalog.extensions import db, migrate
@@ -41,6 +42,7 @@ def create_app(overrides: dict[str, Any] | None = None, *, routes: bool = True) 
     app.config.update(overrides or {})
     logs.configure(app.config["LOG_LEVEL"])
     http.configure(app)
+    urlpaths.configure(app)
     _bind_extensions(app)
     cache.register(app)
     replica.register(app)

@@ -1,11 +1,11 @@
 """What all routes share: bodies and queries through schemas, errors by field, and entity tags."""
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from copy import deepcopy
 from decimal import Decimal
 from functools import wraps
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
 import flask_smorest
 import marshmallow as ma
@@ -19,9 +19,6 @@ from catalog import access, examples, idempotency, openapi
 from catalog.cache import Copy
 from catalog.errors import BadRequest, TooLarge, UnsupportedMediaType, ValidationFailed, flatten
 from catalog.strictjson import JSON_MAX_BYTES, fingerprint, parse_json
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 _RAW = "catalog.raw_body"
 
@@ -204,19 +201,6 @@ class Json(DefaultJSONProvider):
         return float(o) if isinstance(o, Decimal) else DefaultJSONProvider.default(o)
 
 
-class _OptionalSlash:
-    """Drops the slashes that end a path, so that every address works with and without, and none redirects."""
-
-    def __init__(self, wsgi: "WSGIApplication"):
-        self.wsgi = wsgi
-
-    def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
-        environ["PATH_INFO"] = environ.get("PATH_INFO", "").rstrip("/") or "/"
-        return self.wsgi(environ, start_response)
-
-
 def configure(app: Flask) -> None:
-    """Set what all answers share: keys in their own order, text as it is, and no redirect for a slash."""
+    """Set what all answers share: keys in their own order, and text as it is."""
     app.json = Json(app)
-    app.url_map.merge_slashes = False
-    app.wsgi_app = _OptionalSlash(app.wsgi_app)  # type: ignore[method-assign]

@@ -57,7 +57,7 @@ def _here() -> str:
     if request.method != "GET":
         return HOME
     query = request.query_string.decode("latin-1")
-    return quote(request.path) + (f"?{query}" if query else "")
+    return quote(request.path, safe="/%") + (f"?{query}" if query else "")
 
 
 def _page_of_script() -> str:

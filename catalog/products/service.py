@@ -51,7 +51,8 @@ def get(product_id: uuid.UUID) -> Product:
 
 
 def get_by_sku(sku: str) -> Product:
-    """Return a product by SKU, in any case. Raises NotFound."""
+    """Return a product by SKU, in any case, without surrounding space as everywhere. Raises NotFound."""
+    sku = sku.strip()
     if "\x00" in sku:  # which no SKU holds, and PostgreSQL would not even compare
         raise NotFound("There is no such product.")
     return _found(db.session.scalar(_by_sku(sku)))
