@@ -1,6 +1,6 @@
 """Who asks, and what may be asked by whom: each operation declares its scope where it is registered."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -75,6 +75,11 @@ class Undeclared(Exception):
     """Something can be asked for that does not say by whom. The message names all of it."""
 
 
+def is_read(options: Mapping[str, Any]) -> bool:
+    """Tell whether an operation that is registered with these options changes nothing."""
+    return set(options.get("methods") or ("GET",)) <= _READS
+
+
 class Blueprint(flask.Blueprint):
     """A blueprint whose operations declare their scope, or take that of the blueprint.
 
@@ -87,8 +92,7 @@ class Blueprint(flask.Blueprint):
 
     def scope_of(self, options: dict[str, Any]) -> str | None:
         """Return the scope of an operation that is registered with these options."""
-        reads = set(options.get("methods") or ("GET",)) <= _READS
-        return options.get("scope") or (self._reads if reads else self._writes)
+        return options.get("scope") or (self._reads if is_read(options) else self._writes)
 
     def add_url_rule(
         self, rule: str, endpoint: str | None = None, view_func: Any = None, *args: Any, **options: Any

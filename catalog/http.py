@@ -5,6 +5,7 @@ from collections.abc import Callable
 from copy import deepcopy
 from decimal import Decimal
 from functools import wraps
+from http import HTTPStatus
 from typing import Any, NoReturn
 
 import flask_smorest
@@ -17,10 +18,11 @@ from werkzeug.http import parse_etags
 
 from catalog import access, examples, idempotency, openapi
 from catalog.cache import Copy
-from catalog.errors import BadRequest, TooLarge, UnsupportedMediaType, ValidationFailed, flatten
+from catalog.errors import BadRequest, TooLarge, UnsupportedMediaType, ValidationFailed, field_error, flatten
 from catalog.strictjson import JSON_MAX_BYTES, fingerprint, parse_json
 
 _RAW = "catalog.raw_body"
+_NO_QUERY = "Unknown query parameter: this operation takes none."
 
 
 def raw_body(req: Request) -> bytes:
@@ -84,6 +86,22 @@ class Blueprint(flask_smorest.Blueprint, access.Blueprint):
         self._prepare_doc_cbks.append(lambda doc, info, **_: openapi.once(doc) if info.get("once") else doc)
         self._prepare_doc_cbks.append(lambda doc, info, *, app, **_: openapi.secure(doc, info["scope"], app.config))
 
+    def add_url_rule(
+        self, rule: str, endpoint: str | None = None, view_func: Any = None, *args: Any, **options: Any
+    ) -> None:
+        """Register an operation; one that declares no query rejects requests that have one, unless `any_query`."""
+        if not options.pop("any_query", False) and self._rejects_query(view_func, options):
+            view_func = _without_query(view_func)
+        super().add_url_rule(rule, endpoint, view_func, *args, **options)
+
+    def _rejects_query(self, view: Any, options: dict[str, Any]) -> bool:
+        if self.scope_of(options) in (access.PUBLIC, access.BY_FIELD):
+            return False
+        if access.is_read(options) and not (self.url_prefix or "").startswith("/api/"):
+            return False  # a page, whose address anybody may add to
+        parameters = getattr(view, "_apidoc", {}).get("arguments", {}).get("parameters", [])
+        return all(parameter["in"] != "query" for parameter in parameters)
+
     def _store_endpoint_docs(self, endpoint: str, *args: Any, **options: Any) -> None:
         super()._store_endpoint_docs(endpoint, *args, **options)
         for method in options.get("methods", ("GET",)):
@@ -144,6 +162,22 @@ def _with_body(view: Callable[..., Any]) -> Callable[..., Any]:
             raise BadRequest("Send a body as Content-Type: application/json.")
         return view(*args, **kwargs)
 
+    return checked
+
+
+def _without_query(view: Callable[..., Any]) -> Callable[..., Any]:
+    """Reject query parameters, which would else be ignored: a `dry_run` that was sent in the wrong place, for one."""
+
+    @wraps(view)
+    def checked(*args: Any, **kwargs: Any) -> Any:
+        if request.args:
+            message = _NO_QUERY if request.method in ("GET", "HEAD") else f"{_NO_QUERY} Send fields in the body."
+            raise ValidationFailed([field_error(name, message, "unknown_field") for name in list(request.args)[:20]])
+        return view(*args, **kwargs)
+
+    checked._apidoc = deepcopy(getattr(view, "_apidoc", {}))  # type: ignore[attr-defined]
+    documented = checked._apidoc.setdefault("arguments", {"parameters": []})  # type: ignore[attr-defined]
+    documented.setdefault("responses", {})[400] = HTTPStatus.BAD_REQUEST.name
     return checked
 
 

@@ -102,3 +102,10 @@ def test_a_slow_sender_does_not_keep_others_waiting(address):
 def test_a_path_with_broken_escapes_is_404(address):
     for path in ("/%ff%fe", "/api/v1/products/%00", "/api/v1/products/by-sku/%ff"):
         assert requests.get(address + path, timeout=5).status_code == 404
+
+
+def test_an_encoded_slash_reaches_the_product_that_it_names_and_no_other(address):
+    paths = [f"{address}{PRODUCTS}/by-sku/{sku}" for sku in ("LIVE", "LIVE%2F", "%2FLIVE", "LI%0AVE")]
+    for number, path in enumerate(paths):
+        assert requests.put(path, json={"name": f"Product {number}"}, timeout=5).status_code == 201, path
+    assert [requests.get(path, timeout=5).json()["name"] for path in paths] == [f"Product {n}" for n in range(4)]
