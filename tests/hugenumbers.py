@@ -21,5 +21,12 @@ NUMBERS = {
     "the longest below the check": "9999999999999999999.9999999999",
     "with a fraction": "5e-324",
 }
-REFUSED = ("huge", "tiny", "negative", "beyond decimal", "tiny beyond decimal", "zero with an exponent")
+REFUSED: tuple[str, ...] = (
+    "huge",
+    "tiny",
+    "negative",
+    "beyond decimal",
+    "tiny beyond decimal",
+    "zero with an exponent",
+)
 REFUSED += ("over the bound", "many decimals", "many leading zeros", "too many digits", "many digits with a fraction")
