@@ -55,7 +55,9 @@ def read(text: str, delimiter: str = ",") -> list[list[str]]:
 
 
 def error_file(importer, import_id) -> str:
-    return importer.client.get(f"/api/v1/imports/{import_id}/errors.csv").text
+    with importer.client.get(f"/api/v1/imports/{import_id}/errors.csv") as answer:  # gives its slot back
+        assert answer.status_code == 200, answer.json
+        return answer.text
 
 
 @given(text=TEXTS)
