@@ -81,6 +81,6 @@ def test_a_number_that_no_arithmetic_holds_is_no_json(name):
         parse_json(f'{{"a": {NUMBERS[name]}}}'.encode())
 
 
-@pytest.mark.parametrize("name", NUMBERS.keys() - set(REFUSED))
+@pytest.mark.parametrize("name", [name for name in NUMBERS if name not in REFUSED])
 def test_every_other_number_is_exact(name):
     assert parse_json(NUMBERS[name].encode()) == Decimal(NUMBERS[name])
