@@ -13,7 +13,8 @@ from catalog.graphql_api.schema import core, declared_scopes, scopes
 from catalog.http import Blueprint
 from tests.auth.conftest import ago, bearer, key_id
 
-PARTS = {"uuid": "0198c0de-0000-7000-8000-000000000001", "int": "7", "path": "LAMP-1", "string": "name"}
+PARTS = {"uuid": "0198c0de-0000-7000-8000-000000000001", "int": "7", "string": "name"}
+PARTS |= dict.fromkeys(("path", "rest"), "LAMP-1")
 PUBLIC_ADDRESSES = {
     *("/", "/health", "/health/live", "/health/ready", "/api/v1/hello"),
     *("/api/docs", "/api/redoc", "/docs", "/redoc", "/api/openapi.json"),
