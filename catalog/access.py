@@ -11,7 +11,7 @@ from flask.sansio.app import App
 from catalog.errors import Forbidden
 
 ADMIN = "admin"
-IMPORTS_ALL = "imports:all"  # in addition to `imports`: those that other callers submitted
+IMPORTS_ALL = "imports:all"  # in addition to `imports`: the imports that other callers submitted
 SCOPES = (
     "products:read",
     "products:write",
@@ -76,7 +76,7 @@ class Undeclared(Exception):
 
 
 def is_read(options: Mapping[str, Any]) -> bool:
-    """Tell whether an operation that is registered with these options changes nothing."""
+    """Return whether an operation that is registered with these options only reads."""
     return set(options.get("methods") or ("GET",)) <= _READS
 
 

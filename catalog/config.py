@@ -98,7 +98,7 @@ def _check_closed(values: dict[str, Any]) -> None:
     published = values["PUBLISH_ADDRESS"]
     if published and not _is_loopback(published.strip("[]")):
         raise ConfigError(
-            f"The container's port is published on {published}, but with CATALOG_ENV=development whoever reaches it may"
+            f"The container's port is published on {published}, but with CATALOG_ENV=development all who reach it may"
             " do everything.\nSet PUBLISH_ADDRESS=127.0.0.1, or CATALOG_ENV=production, which asks for API keys."
         )
 

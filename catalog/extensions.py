@@ -26,13 +26,13 @@ class Base(DeclarativeBase):
 
 
 class Database(SQLAlchemy):
-    """Flask-SQLAlchemy, whose end of a request never fails: the response is made by then."""
+    """Flask-SQLAlchemy whose teardown never fails, since the response exists by then."""
 
     def _teardown_session(self, exc: BaseException | None) -> None:
         try:
             super()._teardown_session(exc)
         except DBAPIError as error:  # PostgreSQL has ended the connection since
-            log.warning("Could not give a connection back: error=%s", error)
+            log.warning("Could not return a connection to the pool: error=%s", error)
             self.session.registry.clear()
 
 

@@ -1,8 +1,8 @@
 """Rejects requests for a foreign host name (DNS rebinding), and while the service is open, cross-site writes (CSRF).
 
-An open service trusts whatever comes from this machine, and so the browser on it. A page of any site may send requests
-by that browser: as a stranger, which `Origin` and `Sec-Fetch-Site` tell, or as ours, under a name of its own that
-its DNS then points to 127.0.0.1, which `Host` tells.
+An open service trusts all programs of this machine, the browser included. A page of any site can send requests by
+that browser: from its own origin, which `Origin` and `Sec-Fetch-Site` show, or, once its DNS name resolves to
+127.0.0.1, from the origin of the service, which `Host` shows.
 """
 
 import re
@@ -25,7 +25,7 @@ _LONGEST = 300
 
 
 class RequestChecks:
-    """The checks of one application, for each request before anything else is looked at."""
+    """The checks of one application. They come before all others."""
 
     def __init__(self, settings: Mapping[str, Any]):
         self._is_open = settings["CATALOG_ENV"] == "development"
@@ -58,7 +58,7 @@ class RequestChecks:
         return name in self._names or _is_loopback(name)
 
     def _is_cross_site(self, environ: Environ) -> bool:
-        """Tell whether a browser says so; programs send neither header. `none` is the user, e.g. an extension."""
+        """Return whether a browser's headers say so. Programs send neither; `none` is the user, e.g. an extension."""
         site, origin = environ.get("HTTP_SEC_FETCH_SITE"), environ.get("HTTP_ORIGIN")
         if origin is not None and origin.lower() in self._origins:
             return False
@@ -68,7 +68,7 @@ class RequestChecks:
 
 
 def is_origin_of(origin: str, host: str) -> bool:
-    """Tell whether an `Origin` header names a host; what is no origin at all names none."""
+    """Return whether an `Origin` header names a host. A malformed one names none."""
     return origin.lower() in (f"http://{host}".lower(), f"https://{host}".lower())
 
 

@@ -98,7 +98,7 @@ class Blueprint(flask_smorest.Blueprint, access.Blueprint):
         if self.scope_of(options) in (access.PUBLIC, access.BY_FIELD):
             return False
         if access.is_read(options) and not (self.url_prefix or "").startswith("/api/"):
-            return False  # a page, whose address anybody may add to
+            return False  # a page: links to it may carry parameters of their own
         parameters = getattr(view, "_apidoc", {}).get("arguments", {}).get("parameters", [])
         return all(parameter["in"] != "query" for parameter in parameters)
 
@@ -166,7 +166,7 @@ def _with_body(view: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _without_query(view: Callable[..., Any]) -> Callable[..., Any]:
-    """Reject query parameters, which would else be ignored: a `dry_run` that was sent in the wrong place, for one."""
+    """Reject query parameters that would be ignored, e.g. a `dry_run` that belongs in the form."""
 
     @wraps(view)
     def checked(*args: Any, **kwargs: Any) -> Any:

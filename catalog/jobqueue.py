@@ -127,7 +127,7 @@ def work(queue_name: str, app: Flask) -> None:
 
 
 class _Worker(Worker):
-    """RQ's worker, which calls our job functions alone; it waits for Redis a little longer each time it is away."""
+    """RQ's worker, restricted to our job functions. While Redis is away, its waiting time grows up to 2 s."""
 
     job_class = QueuedJob
     max_connection_wait_time = 2.0
@@ -140,7 +140,7 @@ class _Worker(Worker):
             self.ip_address = "unknown"
 
     def dequeue_job_and_maintain_ttl(self, *args: Any, **kwargs: Any) -> Any:
-        """Return the next job, as RQ's worker does, which would end at an id that is no text."""
+        """Return the next job. Skips ids that are no text, which would end RQ's worker."""
         while True:
             try:
                 return super().dequeue_job_and_maintain_ttl(*args, **kwargs)

@@ -1,4 +1,4 @@
-"""Exact numbers out of text from outside, bounded so that no arithmetic on one can fail or fill the memory."""
+"""Parses numbers of clients exactly, within bounds: arithmetic on one neither fails nor fills the memory."""
 
 from decimal import Decimal
 
@@ -7,9 +7,9 @@ MAX_DIGITS = 4_300  # as Python reads a whole number
 
 
 def exact(text: str) -> Decimal:
-    """Return the number that a text writes, e.g. `-1.5e3`.
+    """Return the number that a text contains, e.g. `-1.5e3`.
 
-    Raises ValueError for one beyond 10^±400, with more than 4,300 characters, or that is none.
+    Raises ValueError for no number, one beyond 10^±400, and one of more than 4,300 characters.
     """
     if len(text) > MAX_DIGITS:
         raise ValueError(f"A number has more than {MAX_DIGITS:,} digits.")

@@ -1,4 +1,4 @@
-"""Requests that wait for a server outside: how many at once, so that a silent server holds few threads of a process.
+"""Limits how many requests wait for a server outside, so that a silent one holds few threads of a process.
 
 Such a request also takes one of the slots for long responses: together they hold at most half of the threads.
 """
@@ -32,7 +32,7 @@ def slot() -> Iterator[None]:
 
 
 def take() -> streams.Release | None:
-    """Take a slot and return what gives it back; None where all are taken."""
+    """Take a slot and return the function that releases it, or None where all are taken."""
     own: streams.Slots = current_app.extensions[_SLOTS]
     release, shared = own.take(), streams.slots()
     if release is None or not shared.number:  # a process with one thread has none to share

@@ -20,9 +20,9 @@ def register(app: Flask) -> None:
 class ClientAddress:
     """WSGI layer, the only place where REMOTE_ADDR and `X-Forwarded-*` are read.
 
-    Each of the `trusted` proxies appends one entry to X-Forwarded-For. Entries before those are the client's own words
-    and are ignored, as are fewer. X-Forwarded-Proto is overwritten by many proxies: a single entry is that of the
-    innermost one. werkzeug's ProxyFix would ignore it, and would keep ports in addresses.
+    Each of the `trusted` proxies appends one entry to X-Forwarded-For. Entries before those were sent by the client and
+    are ignored. Where there are fewer entries than proxies, all are. Many proxies overwrite X-Forwarded-Proto: a single
+    entry is that of the innermost one. werkzeug's ProxyFix would ignore it, and would keep ports in addresses.
     """
 
     def __init__(self, application: Callable[..., Iterable[bytes]], trusted: int):

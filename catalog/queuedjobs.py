@@ -1,7 +1,7 @@
-"""RQ's jobs as they are read back from Redis: of what is written there, only our own job functions are ever called.
+"""RQ's jobs, restricted to an allowlist of functions: those that the features' jobs.py define.
 
-RQ calls any function that a job's hash names, also as a callback, and sends a request to any URL that it names. So
-whoever could write to the queue's Redis could run anything as the worker.
+RQ calls any function that a job's hash names, also as a callback, and sends a request to any URL in it. Without this
+check, write access to the queue's Redis would be remote code execution in the worker.
 """
 
 import re
@@ -17,11 +17,11 @@ _MARK = "is_catalog_job"
 
 
 class ForeignFunction(Exception):
-    """A job names a function that is none of our job functions."""
+    """A job names a function that is not on the allowlist."""
 
 
 def mark(function: Callable[..., Any]) -> None:
-    """Make a function one that workers may call."""
+    """Put a function on the allowlist."""
     setattr(function, _MARK, True)
 
 
@@ -32,7 +32,7 @@ def function_named(name: Any) -> Callable[..., Any]:
     try:
         function = import_attribute(name)
     except (ImportError, AttributeError, ValueError) as error:
-        raise ForeignFunction("There is no such job function.") from error
+        raise ForeignFunction("No job function has this name.") from error
     if not getattr(function, _MARK, False):
         raise ForeignFunction("This is no job function of the catalog.")
     return function
@@ -47,10 +47,10 @@ class QueuedJob(Job):
         try:
             return super().fetch(id, connection=connection, serializer=serializer)
         except ValueError as error:
-            raise NoSuchJobError(f"This cannot be the id of a job: {error}") from error
+            raise NoSuchJobError(f"Invalid job id: {error}") from error
 
     def restore(self, raw_data: Any) -> None:
-        """Take over what Redis holds. Raises NoSuchJobError where it cannot be read, as where there is nothing."""
+        """Load a job's hash. Raises NoSuchJobError for one that is missing or cannot be read."""
         try:
             super().restore(raw_data)
         except Exception as error:

@@ -1,4 +1,4 @@
-"""Quotas: how much one caller may have. The service itself, e.g. the command line, has none."""
+"""Quotas: the number of rows that one caller may own. The command line has none."""
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
@@ -12,13 +12,11 @@ _LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended(:table || ' ' || :cr
 def check_number(session: Session, table: str, creator: str, most: int) -> None:
     """Raise QuotaExceeded where a caller has `most` rows of a table, by its column `created_by`.
 
-    Others of the same caller wait until the transaction ends, so that two at once do not pass together.
+    Concurrent calls for the same caller wait until the transaction ends, so that they do not exceed the quota together.
     """
     if creator == UNBOUNDED:
         return
     session.execute(_LOCK, {"table": table, "creator": creator})
     number = session.scalar(text(f"SELECT count(*) FROM {table} WHERE created_by = :creator"), {"creator": creator})
     if (number or 0) >= most:
-        raise QuotaExceeded(
-            f"There are {number} {table} of this key already, and {most} are allowed. Delete some first."
-        )
+        raise QuotaExceeded(f"This key or user has {number} {table} already, and may have {most}. Delete some first.")

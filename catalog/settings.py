@@ -66,8 +66,8 @@ SETTINGS = (
         "PUBLISH_ADDRESS",
         "str",
         None,
-        "address that the container's port is published on, as `docker-compose.yml` tells it; in development only one"
-        " of loopback",
+        "address that the container's port is published on, set by `docker-compose.yml`; in development only one of"
+        " loopback",
     ),
     Setting(
         "ALLOWED_HOSTS",

@@ -1,7 +1,7 @@
-"""Text that others wrote, on a terminal: control characters are shown and not run, markup is text.
+"""Prints untrusted text on a terminal: control characters are escaped, markup is plain text.
 
-An escape sequence in a name or an error could rewrite the screen, set the window's title or paste into the shell;
-bidirectional marks could turn a line around (CVE-2021-42574).
+An escape sequence in a name or an error could rewrite the screen, set the window's title or paste into the shell.
+Bidirectional marks could reverse a line (CVE-2021-42574).
 """
 
 from collections.abc import Iterable, Sequence
@@ -9,7 +9,7 @@ from typing import Any
 from unicodedata import category
 
 _UNSAFE = {"Cc", "Cf", "Cs", "Zl", "Zp"}
-_WIDTH = 250  # of tables that a program reads: whole ids and addresses
+_WIDTH = 250  # of tables that a program reads, so that ids and URLs are not cut
 
 
 def visible(text: object) -> str:
@@ -21,7 +21,7 @@ def visible(text: object) -> str:
 
 
 def visible_lines(text: object) -> str:
-    """Return a text as `visible()`, but for its line feeds and tabs."""
+    """Return a text with escapes as `visible()`, except for line feeds and tabs."""
     return "\n".join("\t".join(map(visible, line.split("\t"))) for line in str(text).split("\n"))
 
 

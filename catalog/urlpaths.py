@@ -1,7 +1,7 @@
-"""Paths of requests: the slashes that end one are optional, and an encoded slash is data.
+"""Routing of request paths: trailing slashes are optional, and an encoded slash is part of a parameter.
 
-A server gives the path decoded, where `A%2F` and `A/` are the same. So it is taken from the request line, and the signs
-that would mean something else to the router stay encoded until a converter has found the parameter that they are in.
+WSGI servers decode the path, which makes `A%2F` and `A/` the same. So the path is taken from the request line, and the
+characters that have a meaning for the router stay encoded until a converter decodes its parameter.
 """
 
 import re
@@ -21,26 +21,26 @@ _SAFE = "!$&'()*+,:;=@"
 
 
 class StripTrailingSlashMiddleware:
-    """Drops the slashes that end a path, so that every address works with and without, and none redirects."""
+    """Removes trailing slashes, so that every URL works with and without one, and none redirects."""
 
     def __init__(self, wsgi: "WSGIApplication"):
         self.wsgi = wsgi
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
-        """Set PATH_INFO as the router reads it, and pass the request on."""
+        """Set PATH_INFO for the router, and call the next layer."""
         environ["PATH_INFO"] = _routed(environ).rstrip("/") or "/"
         return self.wsgi(environ, start_response)
 
 
 def _routed(environ: "WSGIEnvironment") -> str:
-    """Return the path with _KEPT signs encoded, and all others decoded."""
+    """Return the path with the _KEPT characters encoded, and all others decoded."""
     path: str = environ.get("PATH_INFO", "")
     sent = environ.get("RAW_URI") or environ.get("REQUEST_URI") or ""
     if "%" not in sent and "%" not in path and "\n" not in path:
         return path
     raw = sent.partition("?")[0] if sent.startswith("/") else urlsplit(sent).path
     raw = raw.removeprefix(environ.get("SCRIPT_NAME", ""))
-    if _decoded(raw) != path:  # of another server, or changed on the way
+    if _decoded(raw) != path:  # another server set it, or a layer changed PATH_INFO
         return _encoded(path)
     return "".join(part.upper() if place % 2 else _encoded(_decoded(part)) for place, part in enumerate(_parts(raw)))
 
@@ -62,10 +62,10 @@ def _value(text: str) -> str:
 
 
 class StringConverter(UnicodeConverter):
-    """A parameter that is one segment of the path; an encoded slash is a part of it."""
+    """A parameter that is one segment of the path, which may contain an encoded slash."""
 
     def to_python(self, value: str) -> str:
-        """Return what was meant."""
+        """Return the decoded value."""
         return _value(value)
 
     def to_url(self, value: str) -> str:
@@ -74,15 +74,15 @@ class StringConverter(UnicodeConverter):
 
 
 class RestConverter(PathConverter):
-    """A parameter that is the rest of the path, with slashes in it or encoded ones."""
+    """A parameter that is the rest of the path, whose slashes may be encoded."""
 
     def to_python(self, value: str) -> str:
-        """Return what was meant."""
+        """Return the decoded value."""
         return _value(value)
 
 
 def configure(app: Flask) -> None:
-    """Let no slash redirect, and every parameter be what the client meant."""
+    """Turn redirects for slashes off, and decode parameters with the converters above."""
     app.url_map.merge_slashes = False
     app.url_map.converters.update(default=StringConverter, string=StringConverter, path=RestConverter)
     app.wsgi_app = StripTrailingSlashMiddleware(app.wsgi_app)  # type: ignore[method-assign]

@@ -170,7 +170,7 @@ class ImportSchema(ma.Schema):
 
     @ma.post_dump
     def _hide_products(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
-        """Leave out the present values of products, which are another scope's."""
+        """Remove the present values of products for callers without the scope to read them."""
         if not caller().may("products:read"):
             for report, name in (("dry_run", "differences"), ("changed_meanwhile", "products")):
                 if data.get(report):

@@ -116,7 +116,7 @@ def listing() -> list[Arrival]:
 
 
 def discard(arrival_id: uuid.UUID) -> None:
-    """Put away what has come of a file, if it is there and the caller's."""
+    """Delete a file that is arriving, if it exists and is the caller's."""
     with suppress(NotFound):
         get(arrival_id)
         _remove(arrival_id)

@@ -96,7 +96,7 @@ def start(draft_id: uuid.UUID, options: dict[str, Any]) -> Import:
 
 
 def discard(draft_id: uuid.UUID) -> None:
-    """Put a draft away, if it is there and the caller's."""
+    """Delete a draft, if it exists and is the caller's."""
     with suppress(NotFound):
         get(draft_id)
         _remove(draft_id)
@@ -113,7 +113,7 @@ def prune() -> None:
 
 
 def _gone() -> NotFound:
-    return NotFound("There is no such file waiting. It may have been imported, or put away after a day.")
+    return NotFound("There is no such file. It may have been imported, or deleted after a day.")
 
 
 def _folder() -> Path:

@@ -56,7 +56,7 @@ class Feed:
             try:
                 valid = self._checker.fast(cells) if problem is None else None
             except Exception:
-                valid = None  # the second look says why
+                valid = None  # slow() raises it again, with the row rejected
             if valid is None and (valid := self._second_look(line, cells, problem)) is None:
                 continue
             part.append(f"{line}{SEPARATOR}{valid}{self._raw(cells)}\n")
@@ -82,7 +82,7 @@ class Feed:
             return self._checker.slow(cells)
         except RowRejected as refusal:
             self._reject(self._lease.id, line, cells, refusal)
-        except Exception as error:  # one row's fault, whatever it is, and not the file's
+        except Exception as error:  # reject the row alone, not the file
             log.exception("Could not check a row: import=%s line=%s", self._lease.id, line)
             reason = f"Could not be checked ({type(error).__name__})."
             self._reject(self._lease.id, line, cells, RowRejected("row", "failed", reason))
@@ -90,5 +90,5 @@ class Feed:
 
     def _reject(self, import_id: uuid.UUID, line: int, cells: list[str], refusal: RowRejected) -> None:
         self.rejected += 1
-        message = refusal.message.replace("\0", "\\0")  # which PostgreSQL does not store
+        message = refusal.message.replace("\0", "\\0")  # PostgreSQL cannot store NUL
         self._writer.writerow([import_id, line, refusal.field, refusal.code, message, raw_json(cells)])

@@ -101,7 +101,7 @@ class MappedChecker(Checker):
         return super()._checked(self._changed(values))
 
     def failures(self, cells: list[str]) -> list[tuple[Column, str]]:
-        """Return the columns whose transforms fail on a row, or have no time left, and why."""
+        """Return the columns whose transforms fail on a row, or exceed the time, and why."""
         return self._failures(self.header.values(cells))
 
     def _failures(self, values: list[str]) -> list[tuple[Column, str]]:
@@ -134,7 +134,7 @@ def try_out(rows: Sequence[Record], header: Header, columns: Sequence[Column]) -
     """Refuse a mapping one of whose columns fails on each of the first rows, given with their lines.
 
     A single wrong cell is its row's fault and rejected in the import. Rows with a cell of more than 64 kB are not
-    tried, nor those that the time is over for. Raises ValidationFailed that names column, line and transform.
+    tried, nor those after TRIED_SECONDS. Raises ValidationFailed that names column, line and transform.
     """
     tried = MappedChecker(header, columns, time.monotonic() + TRIED_SECONDS)
     failed: list[dict[str, tuple[int, str]]] = []

@@ -1,4 +1,4 @@
-"""Whose an import is: the caller's that submitted it. Others need the scope `imports:all`, or `admin`."""
+"""Ownership of imports: by the caller that submitted one. Others need the scope `imports:all`, or `admin`."""
 
 import uuid
 from collections.abc import Collection, Mapping
@@ -14,7 +14,7 @@ OWNER = "owner"  # in `asked_by`, where another caller committed the dry run
 
 
 def sees_all() -> bool:
-    """Tell whether the caller may see the imports of all callers."""
+    """Return whether the caller may see the imports of all callers."""
     return caller().may(IMPORTS_ALL)
 
 
@@ -24,12 +24,12 @@ def owner_of(asked_by: Mapping[str, Any] | None) -> str | None:
 
 
 def is_visible(owner: str | None) -> bool:
-    """Tell whether the caller may see what this caller submitted."""
+    """Return whether the caller may see the imports of this owner."""
     return sees_all() or owner == caller().id
 
 
 def condition() -> ColumnElement[bool]:
-    """Return what is true of the imports that the caller may see."""
+    """Return the SQL condition that selects the imports that the caller may see."""
     if sees_all():
         return true()
     asked_by = Import.asked_by

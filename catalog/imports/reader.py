@@ -48,7 +48,7 @@ class Header:
     escaped: bool = True  # cells that begin like a formula may have an apostrophe before them, as in our exports
 
     def values(self, cells: list[str]) -> list[str]:
-        """Return what the cells of a row stand for."""
+        """Return the values of a row's cells, without escapes of formulas."""
         return _unescaped(cells) if self.escaped else cells
 
 
@@ -145,7 +145,7 @@ def header_of(cells: list[str], renames: Mapping[str, str] | None = None) -> Hea
 
 
 def stored_header(names: list[str], renames: Mapping[str, str] | None = None) -> Header:
-    """Return the header that an import was read with, whose names are these. Raises as `read_header()`."""
+    """Return the header of an import from its stored names. Raises as `read_header()`."""
     meant = _meant(renames)
     header = _of_names(names, "", meant)
     _check_renames(header, renames or {})

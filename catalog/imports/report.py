@@ -112,7 +112,7 @@ def detail(header: list[str], row: RejectedRow) -> dict[str, Any]:
 
 
 def error_file(imported: Import, rows: Iterable[tuple[int, str, str, list[str]]]) -> Iterator[str]:
-    """Yield a CSV of rejected rows (line, field, message, cells) that can be mended and imported again.
+    """Yield a CSV of rejected rows (line, field, message, cells) that can be corrected and imported again.
 
     Our three columns come first, so that a row with too few or too many cells stays what it was. What a spreadsheet
     would take for a formula is escaped, whether or not it was in the file.

@@ -141,7 +141,7 @@ def commit_import(import_id: uuid.UUID) -> Any:
     return service.carry_out(import_id)
 
 
-@blueprint.get("/imports/<uuid:import_id>/events", any_query=True)  # browsers without EventSource add to it
+@blueprint.get("/imports/<uuid:import_id>/events", any_query=True)  # replacements for EventSource add parameters
 @blueprint.response(
     200,
     _EVENT,

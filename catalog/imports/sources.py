@@ -127,7 +127,7 @@ Source = Text | JsonLines | Workbook
 
 
 def row_values(filename: str, cells: list[str]) -> list[str]:
-    """Return what the cells of a stored row stand for, which were read from a file of this name."""
+    """Return the values of a stored row's cells, which were read from a file of this name."""
     return cells if _is_jsonl(filename) else [unescape_formula(cell) for cell in cells]
 
 

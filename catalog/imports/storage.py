@@ -1,6 +1,6 @@
-"""Where uploaded files lie: one file for each import, named by its id, and what is no import yet.
+"""Storage of uploaded files: one for each import, named by its id, and those that are no imports yet.
 
-What is no import yet has notes beside it, as JSON. All of it is readable by its owner alone.
+Files that are no imports yet have notes beside them, as JSON. All are readable by their owner alone.
 """
 
 import errno
@@ -60,7 +60,7 @@ def folder(name: str) -> Path:
 
 
 def write_notes(path: Path, notes: Mapping[str, Any]) -> None:
-    """Write the notes beside a file, whole or not at all: those from before stay. Raises StorageFull."""
+    """Replace the notes beside a file atomically. Raises StorageFull."""
     part = path.with_name(f"{path.name}.{uuid.uuid4().hex}{_PART}")
     try:
         with full_disk_told():
@@ -72,9 +72,9 @@ def write_notes(path: Path, notes: Mapping[str, Any]) -> None:
 
 
 def read_notes(path: Path, kinds: Mapping[str, type], optional: Mapping[str, type]) -> dict[str, Any]:
-    """Return the notes, whose values are of these kinds; those of `optional` where they are there.
+    """Return the notes, checked for the types of their values; those of `optional` may be missing.
 
-    Raises FileNotFoundError where there are none; also for what cannot be read, which is logged.
+    Raises FileNotFoundError for notes that are missing, or that cannot be read, which is logged.
     """
     try:
         notes = json.loads(path.read_bytes())
@@ -83,7 +83,7 @@ def read_notes(path: Path, kinds: Mapping[str, type], optional: Mapping[str, typ
     except FileNotFoundError:
         raise
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        log.warning("Skipped notes that cannot be read: file=%s error=%s", path, repr(error))
+        log.warning("Skipped unreadable notes of an upload: file=%s error=%r", path, error)
         raise FileNotFoundError from error
 
 
@@ -94,7 +94,7 @@ def _checked(value: Any, kind: type) -> Any:
 
 
 def noted(path: Path) -> list[uuid.UUID]:
-    """Return the ids of what a folder has notes on, the latest first."""
+    """Return the ids of the files that a folder has notes on, the latest first."""
     found = []
     for notes in path.glob("*.json"):
         with suppress(ValueError, FileNotFoundError):  # another file, or one that was removed just now

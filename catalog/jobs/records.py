@@ -136,7 +136,7 @@ def call(job: Job) -> tuple[str, Sequence[Any]]:
 
 
 def moment(written: bytes | str | None) -> datetime | None:
-    """Return a time as RQ writes it; None where there is none, or something else."""
+    """Parse a time as RQ writes it. Returns None for anything else."""
     try:
         return utcparse(written.decode() if isinstance(written, bytes) else written) if written else None
     except ValueError:

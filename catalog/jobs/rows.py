@@ -36,7 +36,7 @@ class Kind:
     result: Callable[[uuid.UUID], Any]
     cancel: Callable[[uuid.UUID], object]
     retry: Callable[[uuid.UUID], object] | None = None  # None: run RQ's job again
-    own: Callable[[Collection[uuid.UUID]], set[uuid.UUID]] = set  # those that the caller may see, given the scope
+    own: Callable[[Collection[uuid.UUID]], set[uuid.UUID]] = set  # the rows that a caller with the scope may see
 
     def visible(self, ids: Collection[uuid.UUID]) -> set[uuid.UUID]:
         """Return those of these rows that the caller may see."""

@@ -147,19 +147,23 @@ def retry(job_id: str) -> views.Shown:
         row.demand()
     if row is not None and row.kind.retry is not None:
         row.kind.retry(row.id)
-        return get(job_id)
-    with _redis_answers():
-        job = records.find(job_id)
-        if job is None:
-            raise Conflict("The queue holds no job for this any more.") if row else NotFound("There is no such job.")
-        row = views.row_of(job)
-        if row is not None:
-            row.demand()
-        if row is not None and row.progress.state in views.ENDED:
-            raise Conflict(f"What the job stands for has ended: it is {row.progress.state}.")
-        _requeue(job.id)
-    audit.record("retry", "job", job_id)
+    else:
+        with _redis_answers():
+            _retry_job(job_id, has_row=row is not None)
+        audit.record("retry", "job", job_id)
     return get(job_id)
+
+
+def _retry_job(job_id: str, has_row: bool) -> None:
+    job = records.find(job_id)
+    if job is None:
+        raise Conflict("The queue has no job for this any more.") if has_row else NotFound("There is no such job.")
+    row = views.row_of(job)
+    if row is not None:
+        row.demand()
+        if row.progress.state in views.ENDED:
+            raise Conflict(f"The job's record has ended: it is {row.progress.state}.")
+    _requeue(job.id)
 
 
 def _requeue(job_id: str) -> None:

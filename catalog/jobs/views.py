@@ -2,7 +2,7 @@
 
 import logging
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -82,7 +82,7 @@ def _last_result(job: Job) -> Result | None:
         return job.latest_result()
     except redis.ConnectionError:
         raise
-    except Exception as error:  # RQ reads it without any check
+    except Exception as error:  # RQ does not check what it parses
         log.warning("Could not read the result of a job: job=%s error=%r", job.id, error)
         return None
 
@@ -123,11 +123,9 @@ def _text(shown: Any) -> str | None:
 
 
 def of_row(row: Row, job: Job | None, result: Any = None) -> Shown:
-    """Return a job that stands for a row."""
+    """Return a job that stands for a row, without the row's data for callers that may not see it."""
     at = row.progress
-    if not row.is_visible:
-        return _masked(row, job)
-    return Shown(
+    shown = Shown(
         id=job.id if job else str(row.id),
         kind=row.kind.name,
         record_id=row.id,
@@ -141,22 +139,7 @@ def of_row(row: Row, job: Job | None, result: Any = None) -> Shown:
         error=at.error,
         **(_times(job, at.state) if job else {}),
     )
-
-
-def _masked(row: Row, job: Job | None) -> Shown:
-    """Return a job without what its row says, for lists of callers that may not see that."""
-    return Shown(
-        id=job.id if job else str(row.id),
-        kind=row.kind.name,
-        record_id=None,
-        function=row.kind.function,
-        queue=row.kind.queue,
-        state=row.progress.state,
-        status=row.progress.status,
-        percent=row.progress.percent,
-        message=None,
-        **(_times(job, row.progress.state) if job else {}),
-    )
+    return shown if row.is_visible else replace(shown, record_id=None, message=None, result=None, error=None)
 
 
 def _row_result(row: Row) -> Any:

@@ -21,6 +21,7 @@ FIELDS = (
 
 _COMPOSITE_KEY = re.compile(rb"[\w.-]+:[\w.-]+", re.ASCII)  # a job's id and an execution's
 _DIGITS = 19
+_PREFIX = Worker.redis_worker_namespace_prefix
 
 
 @dataclass(frozen=True)
@@ -42,15 +43,10 @@ class Shown:
 
 def present() -> list[Shown]:
     """Return the workers that have not said goodbye, by name. Raises redis.RedisError."""
-    connection = jobqueue.connection()
-    prefix = Worker.redis_worker_namespace_prefix
-    listed = connection.pipeline(transaction=False)
-    listed.smembers(REDIS_WORKER_KEYS)
-    (keys,) = replies(listed)
-    names = sorted(key.decode("utf-8", "replace").removeprefix(prefix) for key in keys or ())
-    pipeline = connection.pipeline(transaction=False)
+    names = _names()
+    pipeline = jobqueue.connection().pipeline(transaction=False)
     for name in names:
-        pipeline.hmget(prefix + name, FIELDS)
+        pipeline.hmget(_PREFIX + name, FIELDS)
         pipeline.pubsub_numsub(PUBSUB_CHANNEL_TEMPLATE % name)
         pipeline.smembers(WORKER_EXECUTIONS_KEY_TEMPLATE.format(name))
     answers = replies(pipeline)
@@ -62,26 +58,30 @@ def present() -> list[Shown]:
     return [worker for worker in shown if worker is not None]
 
 
+def _names() -> list[str]:
+    pipeline = jobqueue.connection().pipeline(transaction=False)
+    pipeline.smembers(REDIS_WORKER_KEYS)
+    (keys,) = replies(pipeline)
+    return sorted(key.decode("utf-8", "replace").removeprefix(_PREFIX) for key in keys or ())
+
+
 def _running_jobs(executions: Sequence[set[bytes] | None]) -> list[str | None]:
     """Return the job that each worker is at, as Worker.get_current_executions() does, but for all of them at once.
 
     A worker that was killed leaves an entry behind whose execution has expired.
     """
-    connection = jobqueue.connection()
-    found = [
-        [
-            Execution.from_composite_key(member.decode(), connection)
-            for member in sorted(members or ())
-            if _COMPOSITE_KEY.fullmatch(member)
-        ]
-        for members in executions
-    ]
-    pipeline = connection.pipeline(transaction=False)
+    found = [_executions(members or set()) for members in executions]
+    pipeline = jobqueue.connection().pipeline(transaction=False)
     for execution in (each for worker in found for each in worker):
         pipeline.exists(execution.key)
     alive = iter(replies(pipeline))
     running = [[each.job_id for each in worker if next(alive)] for worker in found]
     return [jobs[0] if jobs else None for jobs in running]
+
+
+def _executions(members: set[bytes]) -> list[Execution]:
+    valid = [member.decode() for member in sorted(members) if _COMPOSITE_KEY.fullmatch(member)]
+    return [Execution.from_composite_key(member, jobqueue.connection()) for member in valid]
 
 
 def listens(name: str) -> bool:

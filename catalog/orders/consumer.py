@@ -35,7 +35,7 @@ WAIT_SECONDS = 0.5
 BEAT_SECONDS = 1.0
 PAUSE_SECONDS = 1.0  # after PostgreSQL or Redis did not answer
 
-_AWAY = (redis.RedisError, OperationalError, PoolTimeout)  # a server does not answer: no element's fault
+_AWAY = (redis.RedisError, OperationalError, PoolTimeout)  # a server does not answer: retry, no element is dead
 
 _schema = OrderSubmitSchema()
 
@@ -132,7 +132,7 @@ class Consumer:
 def _submit(elements: Sequence[bytes]) -> list[str | None]:
     """Store the orders; return for each element the reason why it is dead, or None.
 
-    Where this fails, each element is tried alone, so that the one at fault is dead and the others are stored.
+    After an error each element is stored alone, so that only those that cause one are dead.
     """
     try:
         read = [read_order(element) for element in elements]
@@ -147,7 +147,7 @@ def _submit(elements: Sequence[bytes]) -> list[str | None]:
 
 
 def read_order(element: bytes) -> Content | str:
-    """Return the content of an order as it lies in the list, or why it is none: whatever its bytes make fail."""
+    """Return the content of an order in the list, or why it is none. No content makes this fail."""
     try:
         return _schema.load(parse_json(element))  # type: ignore[no-any-return]
     except CatalogError as error:

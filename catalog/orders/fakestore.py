@@ -95,7 +95,7 @@ def _read(number: int, status: int, body: bytes) -> dict[str, Any] | None:
         raise Unreachable(f"FakeStore answered {status}")
     try:
         found = _schema.load(parse_json(body))
-    except Exception as error:  # whatever it is, it came of what they sent
+    except Exception as error:  # any error is caused by the response
         raise Unreachable("FakeStore answered what is no product") from error
     if found["id"] != number:
         raise Unreachable("FakeStore answered another product")

@@ -148,7 +148,7 @@ def _is_plain(environ: hotpath.Environ) -> bool:
     length = environ.get("CONTENT_LENGTH", "")
     return (
         hotpath.is_plain(environ)
-        and not environ.get("QUERY_STRING")  # which Flask rejects
+        and not environ.get("QUERY_STRING")  # Flask rejects it
         and environ.get("CONTENT_TYPE") == "application/json"
         and length.isascii()
         and length.isdecimal()

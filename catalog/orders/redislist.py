@@ -60,7 +60,7 @@ class Dead:
 
     @classmethod
     def load(cls, written: bytes) -> "Dead":
-        """Return what `dump()` wrote; anything else in the list stands for itself."""
+        """Parse the output of `dump()`. Any other element is returned as the order itself."""
         try:
             read = json.loads(written)
             order = read["order"]

@@ -89,7 +89,7 @@ def order_of(sort: str) -> Order:
 
 def _text(value: Any) -> str:
     if not isinstance(value, str) or "\0" in value:
-        raise ValueError("no text that PostgreSQL can compare")
+        raise ValueError("not a text that PostgreSQL can compare")
     return value
 
 

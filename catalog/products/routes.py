@@ -129,7 +129,7 @@ def _accepted() -> str:
     return next(form for form, mimetype in export.MIMETYPES.items() if mimetype == kind)
 
 
-@blueprint.get("/<uuid:product_id>", any_query=True)  # also where a client adds one to pass caches by
+@blueprint.get("/<uuid:product_id>", any_query=True)  # clients may add one to bypass caches
 @blueprint.response(200, schemas.ProductSchema)
 @blueprint.alt_response(304, description="Unchanged")
 @blueprint.problem(404, "No such product")

@@ -23,7 +23,7 @@ from catalog.webhooks import service as webhooks
 
 GENERATED_SKU_TRIES = 20
 
-# Each number is drawn once, so SKUs that someone created ahead of it are skipped once, and not by every creation.
+# Numbers are drawn once, so SKUs that were created ahead of the sequence are skipped once and not by every creation.
 _NEXT_FREE_NUMBER = text("""
     WITH RECURSIVE drawn (number) AS (
         SELECT nextval('products_number_seq')
@@ -234,12 +234,12 @@ def _forget(product: Product) -> None:
 
 
 def _create_with_generated_sku(fields: dict[str, Any]) -> Product:
-    """Create a product under the next number whose SKU is free; again where someone takes it in between."""
+    """Create a product with the next number whose SKU is free. Retries where another request takes that SKU."""
     for _ in range(GENERATED_SKU_TRIES):
         number = db.session.scalar(_NEXT_FREE_NUMBER)
         with suppress(Conflict):
             return _insert(Product(**{**fields, "number": number, "sku": f"SKU-{number}"}))
-    raise Conflict("Others keep taking the generated SKUs; please give one.")
+    raise Conflict("No generated SKU was free. Please send one.")
 
 
 @contextmanager

@@ -24,7 +24,7 @@ blueprint = Blueprint(
 @blueprint.arguments(schemas.ShopProductCreateSchema)
 @blueprint.once()
 @blueprint.response(201, schemas.ShopProductSchema, headers=LOCATION)
-@blueprint.problem(409, "Others keep taking the generated SKUs")
+@blueprint.problem(409, "No generated SKU was free")
 def create_product(fields: dict[str, Any]) -> Any:
     """Put a product into the shop window
 

@@ -23,7 +23,7 @@ log = logging.getLogger("catalog.supervisor")
 
 
 def opened(path: Path) -> IO[bytes]:
-    """Open a log to append to it; also one that an earlier version made is then its owner's alone."""
+    """Open a log to append to it, readable by its owner alone."""
     descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     os.fchmod(descriptor, 0o600)
     return os.fdopen(descriptor, "ab")

@@ -1,7 +1,7 @@
-"""Folders that root makes and gives to another account: by descriptor, so that no link is followed (CWE-59).
+"""Changes the owner of folders by descriptor, so that no symbolic link is followed (CWE-59).
 
-An account that may write to a folder can replace what is in it by a link, between a check and a change. So each folder
-is opened once, without following a link, and checks and changes are made to what was opened.
+An account that may write to a folder can replace its entries by links, between a check and a change (TOCTOU). So each
+folder is opened once, without following a link, and checks and changes use the descriptor.
 """
 
 import os
@@ -16,21 +16,19 @@ from catalog.stack.errors import StackError
 
 @contextmanager
 def entered(folder: Path, above: int | None = None) -> Iterator[int]:
-    """Make a folder, 0700, unless it exists, and open it; inside the opened folder `above` no link is followed.
+    """Make a folder, 0700, unless it exists, and open it. Inside the opened folder `above` no link is followed.
 
-    Raises StackError for what is no folder.
+    Raises StackError where the path is no folder.
     """
     name = folder if above is None else folder.name
     with suppress(FileExistsError):
         os.mkdir(name, 0o700, dir_fd=above)
+    flags = os.O_RDONLY | os.O_DIRECTORY | (0 if above is None else os.O_NOFOLLOW)
     try:
-        descriptor = os.open(
-            name, os.O_RDONLY | os.O_DIRECTORY | (os.O_NOFOLLOW if above is not None else 0), dir_fd=above
-        )
+        descriptor = os.open(name, flags, dir_fd=above)
     except OSError as error:
-        raise StackError(
-            f"{folder} is no folder that can be used ({error.strerror}): remove it, then try again."
-        ) from error
+        reason = f"{folder} cannot be opened as a folder ({error.strerror}): remove it, then try again."
+        raise StackError(reason) from error
     try:
         yield descriptor
     finally:
@@ -38,7 +36,7 @@ def entered(folder: Path, above: int | None = None) -> Iterator[int]:
 
 
 def give_away(descriptor: int, account: pwd.struct_passwd, shown: Path) -> None:
-    """Give an opened folder, if it is empty, to an account. Raises StackError for one that is in use."""
+    """Make an account the owner of an opened, empty folder. Raises StackError for one that is not empty."""
     if os.fstat(descriptor).st_uid == account.pw_uid:
         return
     if os.listdir(descriptor):
@@ -47,7 +45,7 @@ def give_away(descriptor: int, account: pwd.struct_passwd, shown: Path) -> None:
 
 
 def take_back(descriptor: int, account: pwd.struct_passwd) -> None:
-    """Make an opened folder ours where the account has it, as earlier versions left it, and let the account through."""
+    """Own an opened folder that earlier versions gave to the account, and let the account pass through it."""
     found = os.fstat(descriptor)
     if found.st_uid == account.pw_uid:
         os.fchown(descriptor, os.geteuid(), os.getegid())
@@ -56,7 +54,7 @@ def take_back(descriptor: int, account: pwd.struct_passwd) -> None:
 
 
 def is_ours(path: Path) -> bool:
-    """Tell whether there is a folder of ours, and no link."""
+    """Return whether a path is a folder that we own, and no link."""
     try:
         found = path.lstat()
     except OSError:
@@ -65,7 +63,7 @@ def is_ours(path: Path) -> bool:
 
 
 def read_start(path: Path, size: int = 4_096) -> str:
-    """Return how a file begins that lies in another account's folder: no link is followed, no pipe waited for."""
+    """Return the start of a file in another account's folder, without following a link or blocking at a pipe."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     try:
         return os.read(descriptor, size).decode(errors="replace")

@@ -3,8 +3,8 @@
 PostgreSQL refuses to run as root. Started by root it runs as an unprivileged account, which must be able to reach its
 files; where it cannot (a project in /root), they live apart under /var/lib. No folder of anyone else is ever opened.
 
-That account is not trusted with more than its own folders: those above them stay root's, so that it cannot put a link
-where root makes a folder, and what it is given is given by descriptor.
+That account owns its own folders alone: the folders above them stay root's, so that it cannot place a link where root
+makes a folder, and the owner is changed by descriptor.
 """
 
 import contextlib
@@ -85,7 +85,7 @@ class Places:
 
     @contextlib.contextmanager
     def _own(self, folder: Path) -> Iterator[int]:
-        """Open a folder under one that is certainly ours, without following links; one that was given comes back."""
+        """Open a folder below one that we own, without following links. Folders that the account owns become ours."""
         base = next((base for base in (self.data, STATE_FOLDER) if folder.is_relative_to(base)), folder)
         with contextlib.ExitStack() as opened:
             at = opened.enter_context(ownership.entered(base))

@@ -82,7 +82,7 @@ def _copied(server: Path, places: Places) -> Path:
     """Copy what running a server takes, under a name that changes with the version; keep the wheel's layout."""
     target = places.apart / f"postgresql-{server.stat().st_mtime_ns:x}"
     places.make(places.apart)
-    if not ownership.is_ours(target):  # earlier versions gave it to the account, and we run what is in it
+    if not ownership.is_ours(target):  # earlier versions made the account its owner, and root runs its programs
         draft = target.with_suffix(".draft")
         for outdated in places.apart.glob("postgresql-*"):
             delete(outdated)

@@ -67,7 +67,7 @@ class Supervisor:
     def run(self) -> int:
         """Start everything, keep it running until SIGTERM or SIGINT, stop everything; return the exit status."""
         self.project.places.create()
-        os.umask(0o077)  # whatever our processes write is readable by their owner alone
+        os.umask(0o077)  # all files of our processes are readable by their owner alone
         with held(self.project.places):
             self._log_to_file()
             for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
@@ -175,7 +175,7 @@ class Supervisor:
         counts = {name: restarts.count for name, restarts in self.restarts.items()}
         try:
             self.state.write(phase, [*self.servers, *self.programs], counts)
-        except OSError as error:  # a full disk must not end what runs
+        except OSError as error:  # a full disk must not end the service
             log.warning("Could not write the state of the processes: error=%s", error)
 
     def _end(self) -> None:

@@ -41,7 +41,7 @@ class Transform:
             raise RegistryError(f"The transform `{self.name}`: {error}") from error
 
     def __call__(self, values: Sequence[Any]) -> Any:
-        """Return what the function makes of its arguments. Raises ValueError for more than MAX_WORK."""
+        """Call the function. Raises ValueError where its work would be more than MAX_WORK."""
         if self.work is not None and self.work(*values) > MAX_WORK:
             raise ValueError("The arguments are too long together: this would take too much time.")
         return self.function(*values)
@@ -68,9 +68,9 @@ class Registry:
     ) -> Callable[[Function], Function]:
         """Make the decorated function known, by its own name or another.
 
-        In a chain an empty text passes by all functions but those that say they make something of it. `work` takes the
-        arguments and returns about how many steps the function takes for them: needed where time grows faster than the
-        texts, since a call may take MAX_WORK.
+        In a chain an empty text skips all functions but those with `takes_empty`. `work` takes the arguments and
+        returns about how many steps the function needs, at most MAX_WORK: required where the time grows faster than
+        the length of the texts.
         Raises RegistryError for a name that is taken, and for a function without annotations or docstring.
         """
 

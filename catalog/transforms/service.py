@@ -95,14 +95,14 @@ def steps(specified: Sequence[Any]) -> list[Step]:
 
 
 def through(steps: Sequence[Step], text: str, end: float = math.inf) -> str:
-    """Return a text after all steps, as text. Raises TransformFailed, also where a step would begin after `end`.
+    """Return a text after all steps, as text. Raises TransformFailed, also for a step that would begin after `end`.
 
-    `end` is a time of time.monotonic().
+    `end` is a value of time.monotonic().
     """
     value: Any = text
     for step in steps:
         if end < math.inf and time.monotonic() >= end:
-            raise TransformFailed(step.transform.name, "There was no time left to try it.")
+            raise TransformFailed(step.transform.name, "Not tried: the time for trying the mapping is over.")
         value = step.apply(value)
     return value if isinstance(value, str) else as_text(value)
 
@@ -153,7 +153,7 @@ def _values(argument: Argument, named: Mapping[str, Any], errors: list[FieldErro
 
 
 def _outcome(transform: Transform, values: list[Any]) -> Any:
-    """Return the result, bounded as arguments are. Raises TransformFailed, whatever a package's function raises."""
+    """Return the result, bounded as arguments are. Raises TransformFailed for any error of the function."""
     try:
         result = transform(values)
         if isinstance(result, Decimal):

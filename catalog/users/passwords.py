@@ -1,8 +1,8 @@
 """Passwords: what is asked of a new one, and how one is kept. Pure.
 
-NIST SP 800-63B-4 (3.1.1.2) asks for a length, where the password is the only factor, and that it is not to be expected:
-whole passwords that are common, repeated, a sequence, or the user's or the service's name are rejected. No part of a
-password is judged, and no kinds of characters are asked for.
+NIST SP 800-63B-4 (3.1.1.2) requires a length, where the password is the only factor, and a blocklist: passwords that
+are common, a repeated word, a sequence, or the user's or the service's name are rejected. Only whole passwords are
+compared, and no kinds of characters are required.
 
 Stored is an argon2id hash (RFC 9106), with the least that OWASP's Password Storage Cheat Sheet recommends: 19
 MiB, two passes, one lane. More would let strangers at the sign-in page take more memory and time from all others.
@@ -19,8 +19,8 @@ from argon2.exceptions import VerifyMismatchError
 MIN_LENGTH, MAX_LENGTH = 15, 1_000
 LEAST_VARIETY = 5
 
-COMMON = "Must not be one that many people use, nor a word again and again."
-NAME = "Must not be the user's name, nor that of this service."
+COMMON = "Must not be a common password, a sequence or a repeated word."
+NAME = "Must not be the name of the user or of this service."
 
 _SERVICE = "catalog"
 _SEQUENCES = (
@@ -65,7 +65,7 @@ def _repeats(text: str, size: int) -> bool:
 
 @cache
 def common() -> frozenset[str]:
-    """Return the passwords that many people use, in lower case."""
+    """Return the common passwords, in lower case."""
     lines = (Path(__file__).parent / "common_passwords.txt").read_text(encoding="ascii").splitlines()
     return frozenset(line for line in lines if not line.startswith("#"))
 
@@ -98,7 +98,7 @@ def _decoy() -> str:
 
 
 def _plain(text: str) -> str:
-    """Return a text as it is compared: without case, spaces and hyphens."""
+    """Normalize a text for comparison: without case, spaces, hyphens and underscores."""
     return "".join(_normal(text).casefold().replace("-", " ").replace("_", " ").split())
 
 

@@ -128,10 +128,10 @@ def id_of(name: str) -> uuid.UUID | None:
 
 
 def counted_as(name: str) -> str:
-    """Return what failed attempts with a name are counted for: the user, however the name is written, else the name.
+    """Return the key of the counter of failed attempts with a name: the user's id, else the name in lower case.
 
-    Both are what PostgreSQL compares: Python's lower case differs for some letters (U+0130), so that one user would
-    have several counters, and differences between known and unknown names would tell which there are.
+    PostgreSQL compares both: Python's lower case differs for some letters (U+0130), which would give one user several
+    counters, and a difference between known and unknown names would reveal which exist.
     """
     name = name.replace("\0", "\ufffd")
     user_id = select(User.id).where(func.lower(User.name) == func.lower(name)).scalar_subquery()

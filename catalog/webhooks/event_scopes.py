@@ -1,4 +1,4 @@
-"""The scopes of events: who subscribes to one, or reads its payload, needs the scope of what it tells about."""
+"""The scope that an event requires, to subscribe to it and to read its payload: that of its data."""
 
 from collections.abc import Iterable
 
@@ -8,7 +8,7 @@ from catalog.webhooks.events import EVENTS, matching
 _SCOPES = {
     "product": "products:read",
     "products": "products:read",
-    "import": IMPORTS_ALL,  # it tells of every caller's imports
+    "import": IMPORTS_ALL,  # the event is sent for every caller's imports
     "order": "orders",
     "webhook": "webhooks",
 }
@@ -26,5 +26,5 @@ def scopes_of(subscriptions: Iterable[str]) -> list[str]:
 
 
 def may_read(event: str) -> bool:
-    """Tell whether the caller may read the payload of an event."""
+    """Return whether the caller may read the payload of an event."""
     return caller().may(_SCOPES.get(event.partition(".")[0], "webhooks"))

@@ -52,7 +52,7 @@ class Webhook(Base):
     retry_count: Mapped[int] = mapped_column(SmallInteger, server_default=text("3"))
     durable: Mapped[bool] = mapped_column(server_default=text("true"))
     timeout_seconds: Mapped[int] = mapped_column(SmallInteger, server_default=text("30"))
-    created_by: Mapped[str | None] = mapped_column(Text)  # a caller's id; none of those made before 0015
+    created_by: Mapped[str | None] = mapped_column(Text)  # a caller's id; NULL before migration 0015
     last_triggered_at: Mapped[datetime | None] = mapped_column(TIME)
     last_error: Mapped[str | None] = mapped_column(Text)
     failing_since: Mapped[datetime | None] = mapped_column(TIME)

@@ -1,8 +1,8 @@
 """Host names, looked up in threads of our own.
 
-libcurl has twenty threads for names in all, so a few names whose servers are silent would hold up every other
-receiver. Here a name has at most one thread, and an owner half of the threads: its silent name servers delay no
-other's look-ups. A name that had an answer is looked up in the background.
+libcurl has twenty threads for names in all, so a few names whose servers are silent would delay every other receiver.
+Here a name has at most one thread, and an owner no more than are free: its silent name servers do not delay the
+look-ups of others. A name that had an answer is looked up in the background.
 """
 
 import socket
@@ -16,7 +16,7 @@ KEPT_SECONDS = 30.0
 FAILURE_KEPT_SECONDS = 3.0
 STALE_SECONDS = 300.0  # how long an old answer is used while its name is looked up again
 MOST_THREADS = 200
-UNKNOWN_THREADS = 150  # of them for names that had no answer yet; the rest is kept for those that had
+UNKNOWN_THREADS = 150  # of them for names that had no answer yet; the others are reserved for names that had one
 MOST_ANSWERS = 10_000
 
 
@@ -46,7 +46,7 @@ class Names:
         self._answered = answered
         self._lookup = lookup
         self._answers: dict[str, Answer] = {}
-        self._asked: dict[str, str] = {}  # the names that are looked up, and for whom; blank where one was known
+        self._asked: dict[str, str] = {}  # names in look-up, and their owner; blank for names that had an answer
 
     def addresses(self, name: str, owner: str = "-") -> tuple[str, ...] | None:
         """Return the addresses of a name, or None while they are being looked up on behalf of `owner`."""

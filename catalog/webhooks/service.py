@@ -25,7 +25,7 @@ from catalog.webhooks.transfer import Result
 ROTATION = timedelta(hours=24)
 LOOKUP_SECONDS = 1.0
 _TEXTS = ("url", "description", "headers", "secret_headers", "secret")
-_REDIRECTING = frozenset({"url", "events", "headers", "is_active"})  # what decides who is sent what
+_REDIRECTING = frozenset({"url", "events", "headers", "is_active"})  # they decide which data is sent where
 _WRITTEN = (*_TEXTS, "events", "is_active", "retry_count", "durable", "timeout_seconds")
 
 last_day = activity.last_day  # this and the next two for who looks at all webhooks at once

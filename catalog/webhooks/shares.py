@@ -1,9 +1,9 @@
 """Fair shares: how many deliveries may be in flight for a webhook, a host and a creator. Pure, and used by one thread.
 
-None of them may hold more than what is left free above it (a dynamic threshold, as switches share their buffers): one
-that is greedy gets half of it, two get a third each, and there is always room for the next one. Webhooks whose last
-attempt was not answered, or that had none yet, share a quarter of all slots and hold one each; the rest is kept for
-receivers that answered lately.
+None of them may hold more slots than are free (a dynamic threshold, as in the buffers of network switches): one
+that is greedy gets half of them, two get a third each, and there is always room for the next one. Webhooks whose last
+attempt had no response, and new ones, share a quarter of all slots and hold one each. The others are reserved for
+receivers that responded lately.
 """
 
 import random
@@ -18,7 +18,7 @@ from catalog.webhooks.addresses import Refused, parse
 MOST = 1024  # deliveries in flight
 SHARE = 32  # of one webhook
 UNPROVEN_MOST = MOST // 4  # of all webhooks whose last attempt was not answered
-UNPROVEN_SHARE = 1  # of one of them: a trial, so that all webhooks that a key may have find a slot
+UNPROVEN_SHARE = 1  # of one of them, so that all webhooks of a key find a slot
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Waiting:
 @dataclass(frozen=True, slots=True)
 class _Slot:
     webhook_id: str
-    shared: tuple[tuple[str, str], ...]  # with whom its room is shared
+    shared: tuple[tuple[str, str], ...]  # its host and its creator
     is_proven: bool
 
 
@@ -53,8 +53,8 @@ class Shares:
         for proven in (True, False):
             candidates = [one for one in waiting if (one.webhook_id in self._answered) is proven]
             random.shuffle(candidates)
-            given += self._give(candidates, proven)
-        for slot in given:  # they are counted for good when their deliveries are leased
+            given += self._give(candidates)
+        for slot in given:  # take() counts them again once their deliveries are leased
             self._count(slot, -1)
         return dict(Counter(slot.webhook_id for slot in given))
 
@@ -64,7 +64,7 @@ class Shares:
         self._count(slot, 1)
 
     def release(self, delivery_id: str, answered: bool | None = None) -> None:
-        """Count a delivery that ended; `answered` tells whether there was a response, None where nothing was sent."""
+        """Count a delivery that ended. `answered` is whether there was a response, None where nothing was sent."""
         slot = self._held.pop(delivery_id, None)
         if slot is None:
             return
@@ -74,21 +74,21 @@ class Shares:
         elif answered is False:
             self._answered.discard(slot.webhook_id)
 
-    def _give(self, candidates: list[Waiting], proven: bool) -> list[_Slot]:
-        """Give one slot to each in turn, until none of them wants or may have more."""
+    def _give(self, candidates: list[Waiting]) -> list[_Slot]:
+        """Give one slot to each in turn, until none needs or may have more."""
         given: list[_Slot] = []
-        turns = 0
-        while candidates:
-            turns += 1
-            able = []
-            for one in candidates:
-                slot = self._slot(one)
-                if one.due >= turns and self._fits(slot):
-                    self._count(slot, 1)
-                    given.append(slot)
-                    able.append(one)
-            candidates = able
+        turn = 1
+        while candidates := [one for one in candidates if one.due >= turn and self._give_one(one, given)]:
+            turn += 1
         return given
+
+    def _give_one(self, one: Waiting, given: list[_Slot]) -> bool:
+        slot = self._slot(one)
+        if not self._fits(slot):
+            return False
+        self._count(slot, 1)
+        given.append(slot)
+        return True
 
     def _slot(self, one: Waiting) -> _Slot:
         shared = (("host", host(one.url)), ("creator", one.creator))
@@ -104,7 +104,7 @@ class Shares:
 
 
 class _Pool:
-    """So many slots, of which one webhook has a share, and host and creator no more than what is free."""
+    """A number of slots, of which a webhook may hold its share, a host or creator as many as are free."""
 
     def __init__(self, most: int, share: int):
         self._free, self._share = most, share

@@ -1,4 +1,4 @@
-"""Test deliveries: sent by the request that asks for one, which is bounded in time and in number."""
+"""Test deliveries, which a request sends itself: bounded in time and in number."""
 
 import threading
 from dataclasses import replace
@@ -13,15 +13,15 @@ from catalog.webhooks.models import Webhook
 from catalog.webhooks.sender import Sender
 from catalog.webhooks.transfer import Result
 
-MAX_SECONDS = 10.0  # whatever the webhook's own timeout allows: the request holds a thread
+MAX_SECONDS = 10.0  # also where the webhook's timeout is longer, since the request holds a thread
 
 _of_thread = threading.local()
 
 
 def send(webhook: Webhook, event: str, payload: dict[str, Any]) -> Result:
-    """Send an event to one webhook at once, once, and log it. Raises Unavailable where too many tests are running.
+    """Send an event to one webhook immediately, without retries, and log it. Raises Unavailable without a free slot.
 
-    Three steps, since no transaction spans the request: write it down, send it, write down how it went.
+    Two transactions, since none may span the request: one stores the event, the other its outcome.
     """
     with outside.slot():
         attempt = _written(webhook, event, payload)

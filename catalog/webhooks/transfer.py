@@ -17,7 +17,7 @@ TIMED_OUT = 28
 class Post:
     """A request to send: `key` comes back with its result, `timeout` is the limit of the whole attempt in seconds.
 
-    `owner` is on whose account its host name is looked up.
+    `owner` is charged for the look-up of its host name.
     """
 
     key: Any

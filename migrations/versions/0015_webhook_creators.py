@@ -10,7 +10,7 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Add the column, blank for what there is: no table is rewritten."""
+    """Add the column, NULL for existing webhooks: the table is not rewritten."""
     op.add_column("webhooks", sa.Column("created_by", sa.Text(), nullable=True))
 
 
