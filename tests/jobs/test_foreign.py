@@ -113,7 +113,7 @@ def test_a_worker_calls_our_functions_alone_and_outlives_garbage(queues, environ
         jobqueue.connection().rpush("rq:queue:default", "no id at all!", b"\xff\xfe")
         last = jobqueue.submit(HONEST, 0, False, queue_name="default")
         with running(environment, "-m", "catalog.cli", "worker", "default") as worker:
-            wait_for(lambda: status(last) == "finished")
+            wait_for(lambda: status(last) == "finished", 180)  # 15 jobs, a process each
             assert worker.poll() is None
     assert [status(job) for job in foreign] == ["failed", "failed"]
     assert [status(job) for job in ours] == ["finished", "failed"]
