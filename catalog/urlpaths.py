@@ -28,7 +28,9 @@ class StripTrailingSlashMiddleware:
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         """Set PATH_INFO for the router, and call the next layer."""
-        environ["PATH_INFO"] = _routed(environ).rstrip("/") or "/"
+        path = _routed(environ).rstrip("/") or "/"
+        # werkzeug drops doubled slashes at the start, so that `//x` would be `/x`, but not for checks of PATH_INFO.
+        environ["PATH_INFO"] = f"/%2F{path.lstrip('/')}" if path.startswith("//") else path
         return self.wsgi(environ, start_response)
 
 

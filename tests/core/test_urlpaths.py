@@ -64,6 +64,12 @@ def test_no_sku_is_no_product(client, path):
     assert client.put(f"{PRODUCTS}/by-sku{path}", json={"name": "x"}).status_code in (400, 404, 405)
 
 
+@pytest.mark.parametrize("path", ["//health/live", "///health/live", "//console/overview", "//static/pages.css", "//x"])
+def test_slashes_before_a_path_make_it_another_path(client, path):
+    raw = {"PATH_INFO": path, "RAW_URI": path, "REQUEST_URI": path}
+    assert client.get("/", environ_overrides=raw).status_code == 404
+
+
 def test_slashes_within_a_sku_need_no_encoding(client):
     client.post(PRODUCTS, json={"sku": "a/b", "name": "x"})
     assert client.get(f"{PRODUCTS}/by-sku/a/b/").json["sku"] == "a/b"
