@@ -8,10 +8,14 @@ Stored is an argon2id hash (RFC 9106), with the least that OWASP's Password Stor
 MiB, two passes, one lane. More would let strangers at the sign-in page take more memory and time from all others.
 """
 
+import os
 import unicodedata
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
 from secrets import token_urlsafe
+from typing import TypeVar
 
 from argon2 import PasswordHasher
 from argon2.exceptions import VerifyMismatchError
@@ -30,6 +34,10 @@ _SEQUENCES = (
     "qwertzuiopasdfghjklyxcvbnm",
     "azertyuiopqsdfghjklmwxcvbn",
 )
+
+HASHED_AT_ONCE = 2  # in a process: the allocator keeps the memory of a hash for the thread that computed it
+
+Result = TypeVar("Result")
 
 _hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
 
@@ -72,7 +80,7 @@ def common() -> frozenset[str]:
 
 def hashed(password: str) -> str:
     """Return what is kept of a password."""
-    return _hasher.hash(_normal(password))
+    return _in_turn(_hasher.hash, _normal(password))
 
 
 def fits(password: str, kept: str | None) -> bool:
@@ -82,7 +90,7 @@ def fits(password: str, kept: str | None) -> bool:
     """
     decoy = _decoy()
     try:
-        return _hasher.verify(kept or decoy, _normal(password)) and kept is not None
+        return _in_turn(_hasher.verify, kept or decoy, _normal(password)) and kept is not None
     except VerifyMismatchError:
         return False
 
@@ -94,7 +102,19 @@ def is_outdated(kept: str) -> bool:
 
 @cache
 def _decoy() -> str:
-    return _hasher.hash(token_urlsafe(32))
+    return _in_turn(_hasher.hash, token_urlsafe(32))
+
+
+def _in_turn(function: Callable[..., Result], *arguments: str) -> Result:
+    return _threads().submit(function, *arguments).result()
+
+
+@cache
+def _threads() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(HASHED_AT_ONCE, "argon2")
+
+
+os.register_at_fork(after_in_child=_threads.cache_clear)  # a forked process has no threads
 
 
 def _plain(text: str) -> str:

@@ -2,6 +2,8 @@
 
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from argon2 import PasswordHasher
@@ -15,6 +17,32 @@ from catalog.users import service as users_service
 from tests.auth.conftest import PASSWORD, Browser
 
 FULL_WIDTH = "".join(chr(ord(letter) + 0xFEE0) for letter in "passwordpassword")
+
+
+class CountingHasher:
+    """Notes how many passwords are hashed at once. Each call waits until another one runs, or a moment."""
+
+    def __init__(self):
+        self.running = self.most = 0
+        self.changed = threading.Condition()
+
+    def hash(self, password):
+        with self.changed:
+            self.running += 1
+            self.most = max(self.most, self.running)
+            self.changed.notify_all()
+            self.changed.wait_for(lambda: self.most > passwords.HASHED_AT_ONCE, 0.05)
+            self.running -= 1
+        return password
+
+
+def test_two_passwords_are_hashed_at_a_time_whatever_the_number_of_threads(monkeypatch):
+    hasher = CountingHasher()
+    monkeypatch.setattr(passwords, "_hasher", hasher)
+    given = [f"password {number}" for number in range(16)]
+    with ThreadPoolExecutor(len(given)) as threads:
+        assert list(threads.map(passwords.hashed, given)) == given
+    assert hasher.most == passwords.HASHED_AT_ONCE
 
 
 @pytest.mark.parametrize(
