@@ -2,12 +2,13 @@
 
 import logging
 import select
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, CursorResult, Engine, Executable, Row, event
+from sqlalchemy import Connection, CursorResult, Engine, Executable, Row, event, text
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.orm import Session
 
@@ -15,6 +16,7 @@ from catalog.extensions import db
 
 log = logging.getLogger(__name__)
 
+LOCK_POLL_SECONDS = 0.1
 IDLE_SECONDS = 60  # a transaction of a request in which nothing happens
 
 _STATE = "catalog_transaction"
@@ -68,6 +70,18 @@ def delete_in_batches(statement: Executable, parameters: dict[str, Any], batch: 
             if result.rowcount < batch:
                 break
     return deleted
+
+
+def take_advisory_lock(connection: Connection, key: int) -> None:
+    """Take an advisory lock for the connection's session as soon as no other one has it.
+
+    Polls, since a statement that waits holds a snapshot, and an index that the lock's holder builds concurrently waits
+    for all snapshots.
+    """
+    while not connection.scalar(text("SELECT pg_try_advisory_lock(:key)"), {"key": key}):
+        connection.commit()
+        time.sleep(LOCK_POLL_SECONDS)
+    connection.commit()
 
 
 def execute_alone(statement: Executable, parameters: dict[str, Any] | None = None) -> Row[Any] | None:

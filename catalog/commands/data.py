@@ -55,12 +55,13 @@ def migrate() -> None:
     from sqlalchemy import text
 
     from catalog import restoring
+    from catalog.database import take_advisory_lock
     from catalog.extensions import db
 
     restoring.check_not_cut_off()
 
     with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": MIGRATION_LOCK})
+        take_advisory_lock(connection, MIGRATION_LOCK)
         try:
             _upgrade()
         finally:
