@@ -19,6 +19,7 @@ from catalog.webhooks.retry import GIVE_UP_AFTER
 from catalog.webhooks.shares import SHARE, Waiting
 
 LEASE_MARGIN_SECONDS = 10
+MAX_COUNT = 2**31 - 1  # of deliveries that a webhook's counters hold
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,8 +156,8 @@ _RECORD = text(f"""
     )
     UPDATE webhooks AS webhook SET
         last_triggered_at = now(),
-        success_count = success_count + successes,
-        failure_count = failure_count + failures,
+        success_count = least(success_count::bigint + successes, {MAX_COUNT}),
+        failure_count = least(failure_count::bigint + failures, {MAX_COUNT}),
         last_error = error,
         failing_since = CASE WHEN successes = 0 THEN coalesce(failing_since, now()) END,
         is_active = is_active AND NOT gone

@@ -250,6 +250,19 @@ def test_a_result_under_a_lost_lease_is_logged_and_settles_nothing(make_webhook,
     assert len(rows("SELECT FROM webhook_attempts")) == 1
 
 
+@pytest.mark.parametrize(("counter", "error"), [("success_count", None), ("failure_count", "refused")])
+def test_a_counter_stops_at_the_largest_number_that_it_holds(
+    make_webhook, publish, take, committed, rows, counter, error
+):
+    make_webhook("http://127.0.0.1:9/")
+    rows(f"UPDATE webhooks SET {counter} = {leases.MAX_COUNT}")
+    publish()
+    with committed.app_context(), transaction() as session:
+        leases.record(session, [result(each, error=error) for each in take()])
+    assert rows(f"SELECT {counter} AS count FROM webhooks") == [{"count": leases.MAX_COUNT}]
+    assert statuses(rows) == {"failed" if error else "delivered": 1}
+
+
 def result(leased, **fields):
     return {
         "delivery_id": leased.delivery_id,
