@@ -29,6 +29,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from catalog.extensions import Base
 
 MAX_INTEGER = 2**31 - 1
+MAX_NUMBER = 2**53 - 1  # the largest that every JSON parser reads exactly
 PRICE_BELOW = Decimal(10) ** 10
 SKU_UNIQUE = "uq_products_sku"
 
@@ -58,7 +59,7 @@ class Product(Base):
     __tablename__ = "products"
 
     id: Mapped[uuid.UUID] = mapped_column(Uuid, primary_key=True, server_default=func.uuidv7())
-    number: Mapped[int] = mapped_column(Integer, Identity(always=False), unique=True)
+    number: Mapped[int] = mapped_column(BigInteger, Identity(always=False, maxvalue=MAX_NUMBER), unique=True)
     sku: Mapped[str] = mapped_column(String(100))
     name: Mapped[str] = mapped_column(String(255))
     description: Mapped[str | None] = mapped_column(Text)

@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Select, SQLColumnExpression, true, tuple_
 
 from catalog.errors import CatalogError, ValidationFailed, field_error
 from catalog.numbers import exact
-from catalog.products.models import MAX_INTEGER, PRICE_BELOW, Product, name_key, price_key, sku_key
+from catalog.products.models import MAX_NUMBER, PRICE_BELOW, Product, name_key, price_key, sku_key
 from catalog.strictjson import parse_json
 
 Keys = Sequence[SQLColumnExpression[Any]]
@@ -95,7 +95,7 @@ def _text(value: Any) -> str:
 
 def _number(value: Any) -> int:
     number = int(value)
-    if abs(number) > MAX_INTEGER:
+    if abs(number) > MAX_NUMBER:
         raise ValueError(f"{number} is no product's number")
     return number
 

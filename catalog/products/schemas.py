@@ -10,7 +10,7 @@ from marshmallow import fields, validate
 
 from catalog.fields import NOT_BLANK, Boolean, Integer, Moment, Number, QueryNumber, Sku, Text, utc
 from catalog.pagination import OffsetPageSchema
-from catalog.products.models import MAX_INTEGER, PRICE_BELOW
+from catalog.products.models import MAX_INTEGER, MAX_NUMBER, PRICE_BELOW
 
 IMAGE = re.compile(r"https?://[^\s/?#.][^\s]*", re.ASCII | re.IGNORECASE)
 NAME = {"example": "Desk lamp", "pattern": NOT_BLANK}
@@ -124,7 +124,7 @@ class ProductSchema(ProductFields):
         )
 
     id = fields.UUID(required=True)
-    number = fields.Integer(required=True, metadata={"example": 7})
+    number = fields.Integer(required=True, metadata={"example": 7, "minimum": 1, "maximum": MAX_NUMBER})
     version = fields.Integer(required=True, metadata={"example": 1})
     created_at = fields.Function(lambda product: utc(product.created_at), metadata=_MOMENT)
     updated_at = fields.Function(lambda product: utc(product.updated_at), metadata=_MOMENT)

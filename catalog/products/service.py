@@ -17,7 +17,7 @@ from catalog.database import transaction
 from catalog.errors import Conflict, NotFound, PreconditionFailed, ValidationFailed, field_error
 from catalog.extensions import db
 from catalog.products import bulk_delete, events, listing, stock, writes
-from catalog.products.models import COLUMN_TYPES, MAX_INTEGER, SKU_UNIQUE, Product, sku_key
+from catalog.products.models import COLUMN_TYPES, MAX_NUMBER, SKU_UNIQUE, Product, sku_key
 from catalog.tasks import service as tasks
 from catalog.webhooks import service as webhooks
 
@@ -176,7 +176,7 @@ def _by_sku(sku: str) -> Any:
 def refers(reference: str) -> Any:
     """Return the SQL condition that a product has this number or this UUID, whichever the text is."""
     if reference.isascii() and reference.isdecimal():
-        return Product.number == min(int(reference[:20]), MAX_INTEGER + 1)
+        return Product.number == min(int(reference[:20]), MAX_NUMBER + 1)
     try:
         return Product.id == uuid.UUID(reference)
     except ValueError:
