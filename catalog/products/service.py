@@ -23,7 +23,9 @@ from catalog.webhooks import service as webhooks
 
 GENERATED_SKU_TRIES = 20
 
-# Numbers are drawn once, so SKUs that were created ahead of the sequence are skipped once and not by every creation.
+_NEXT_NUMBER = func.nextval("products_number_seq")
+
+# Each number is drawn once, so SKUs that someone created ahead of it are skipped once, and not by every creation.
 _NEXT_FREE_NUMBER = text("""
     WITH RECURSIVE drawn (number) AS (
         SELECT nextval('products_number_seq')
@@ -219,6 +221,8 @@ def _change(product: Product, changes: dict[str, Any], versions: set[int] | None
 
 
 def _insert(product: Product) -> Product:
+    if product.number is None:
+        product.number = _number_unless_taken(product.sku)
     with _refusing_duplicates(product.sku):
         db.session.add(product)
     _forget(product)
@@ -228,18 +232,23 @@ def _insert(product: Product) -> Product:
     return product
 
 
+def _number_unless_taken(sku: str) -> Any:
+    """Return the SQL of the next number, or of NULL where the SKU is taken: a conflict then uses up no number."""
+    return select(_NEXT_NUMBER).where(~_by_sku(sku).exists()).scalar_subquery()
+
+
 def _forget(product: Product) -> None:
     """Name everything cached that a change of this product makes wrong."""
     invalidate(f"product:{product.id}")
 
 
 def _create_with_generated_sku(fields: dict[str, Any]) -> Product:
-    """Create a product with the next number whose SKU is free. Retries where another request takes that SKU."""
+    """Create a product under the next number whose SKU is free; again where someone takes it in between."""
     for _ in range(GENERATED_SKU_TRIES):
         number = db.session.scalar(_NEXT_FREE_NUMBER)
         with suppress(Conflict):
             return _insert(Product(**{**fields, "number": number, "sku": f"SKU-{number}"}))
-    raise Conflict("No generated SKU was free. Please send one.")
+    raise Conflict("Others keep taking the generated SKUs; please give one.")
 
 
 @contextmanager
@@ -249,10 +258,17 @@ def _refusing_duplicates(sku: str | None) -> Iterator[None]:
         with db.session.begin_nested():
             yield
     except IntegrityError as error:
-        diagnosis = getattr(error.orig, "diag", None)
-        if diagnosis is None or diagnosis.constraint_name != SKU_UNIQUE:
+        if not _is_duplicate(getattr(error.orig, "diag", None)):
             raise
         raise Conflict(
             f"There is a product with the SKU {sku!r} already.",
             errors=[field_error("sku", "Is taken.", "duplicate")],
         ) from error
+
+
+def _is_duplicate(diagnosis: Any) -> bool:
+    """Tell whether a SKU was taken: by its index, or by the number that was not drawn for it."""
+    return diagnosis is not None and (
+        diagnosis.constraint_name == SKU_UNIQUE
+        or (diagnosis.table_name, diagnosis.column_name) == (Product.__tablename__, "number")
+    )

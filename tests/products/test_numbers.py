@@ -1,4 +1,4 @@
-"""Numbers of products have 8 bytes everywhere."""
+"""Numbers of products: 8 bytes wide everywhere, and not used up by requests that are refused."""
 
 import base64
 import csv
@@ -8,17 +8,23 @@ import uuid
 from collections.abc import Iterator
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import func, select, text
 
-from catalog.errors import NotFound
+from catalog.errors import Conflict, NotFound
 from catalog.extensions import db
 from catalog.products import service
 from catalog.products.models import MAX_NUMBER
-from tests.imports.conftest import Importer, counts
+from tests.imports.conftest import Importer, counts, importer  # noqa: F401  # a fixture
 
 PRODUCTS = "/api/v1/products"
 WIDE = 2**31 + 5
+SEQUENCE = "products_number_seq"
+LAST = text("SELECT last_value FROM products_number_seq")
 SET = text("SELECT setval('products_number_seq', :number)")
+
+
+def last_number() -> int:
+    return db.session.scalar(LAST)
 
 
 @pytest.fixture
@@ -106,3 +112,54 @@ def test_numbers_end_where_json_numbers_are_exact(context):
 def test_a_cursor_at_the_last_number_is_read(client, number):
     cursor = base64.urlsafe_b64encode(json.dumps(["number", str(number), str(uuid.uuid4())]).encode()).decode()
     assert client.get(PRODUCTS, query_string={"sort": "number", "cursor": cursor.rstrip("=")}).status_code == 200
+
+
+@pytest.fixture
+def unspent(client) -> Iterator[None]:
+    """Check that the test uses up no number of products after the two that it begins with."""
+    for sku in ("TAKEN", "other"):
+        assert client.post(PRODUCTS, json={"name": "Lamp", "sku": sku}).status_code == 201
+    with client.application.app_context():
+        before = last_number()
+        yield
+        assert last_number() == before
+
+
+@pytest.mark.usefixtures("unspent")
+class TestNoNumberIsUsedUpBy:
+    def test_a_creation_with_a_sku_that_is_taken(self, client):
+        for sku in ("TAKEN", "taken", " Taken "):
+            answer = client.post(PRODUCTS, json={"name": "Chair", "sku": sku})
+            assert (answer.status_code, answer.json["errors"][0]["code"]) == (409, "duplicate")
+
+    def test_the_same_by_graphql(self, client):
+        for name, rest in (("createProductSync", "product {id}"), ("createProduct", "success message")):
+            query = f'mutation {{{name}(title: "x", price: 2, sku: "taken") {{{rest}}}}}'
+            client.post("/graphql", json={"query": query})
+
+    def test_a_put_of_a_sku_that_there_is(self, client):
+        assert client.put(f"{PRODUCTS}/by-sku/taken", json={"name": "Chair"}).status_code == 200
+
+    def test_a_change_to_a_sku_that_is_taken(self, client):
+        product = client.get(f"{PRODUCTS}/by-sku/other").json
+        assert client.patch(f"{PRODUCTS}/{product['id']}", json={"sku": "taken"}).status_code == 409
+
+    def test_bulk_items_that_change_refuse_or_repeat(self, client):
+        items = [{"sku": "taken", "name": "Chair"}, {"sku": "taken", "name": "x"}, {"sku": "new"}, {"sku": "OTHER"}]
+        answer = client.post(f"{PRODUCTS}/bulk", json={"items": items}).json
+        assert [each["result"] for each in answer["results"]] == ["updated", "error", "error", "unchanged"]
+
+
+@pytest.mark.parametrize("mode", ["upsert", "create_only", "update_only"])
+def test_import_rows_that_create_nothing_use_up_no_number(importer, mode):  # noqa: F811  # the fixture
+    importer.run("sku,name\nA,Lamp\nB,Chair\n")
+    before = last_number()
+    assert "created" not in counts(importer.run("sku,name\na,Desk\nB,Shelf\nb,Bed\n", mode=mode))
+    assert last_number() == before
+
+
+def test_a_creation_that_loses_a_race_is_a_conflict_all_the_same(context, monkeypatch):
+    service.create({"sku": "TAKEN", "name": "Lamp"})
+    monkeypatch.setattr(service, "_number_unless_taken", lambda _: select(func.nextval(SEQUENCE)).scalar_subquery())
+    with pytest.raises(Conflict, match="TAKEN"):
+        service.create({"sku": "TAKEN", "name": "Chair"})
