@@ -75,15 +75,15 @@ def check_kind(path: Path, filename: str) -> None:
         raise UnsupportedMediaType(f"{filename!r} is {found}.")
 
 
-def read_head(path: Path) -> tuple[bytes, bool]:
-    """Return the first 64 KB, unpacked, and whether that is the whole file. Raises BadFile."""
-    with _opened(path) as file:
+def read_head(path: Path, tick: Tick = unbounded) -> tuple[bytes, bool]:
+    """Return the first 64 KB, unpacked, and whether that is the whole file; `tick` as of `chunks()`. Raises BadFile."""
+    with _opened(path, tick) as file:
         head = file.read(HEAD_BYTES)
         return head, not file.read(1)
 
 
 def chunks(path: Path, limit: int, tick: Tick = unbounded) -> Iterator[bytes]:
-    """Yield the whole file, unpacked, in pieces of 256 KB; `tick` is called before each.
+    """Yield the whole file, unpacked, in pieces of 256 KB; `tick` is called before each, and for each read of a .gz.
 
     A .gz may hold four times `limit` bytes, and 250 times its own size. Raises TooLarge, and BadFile for
     a .gz that is damaged or cut off.
@@ -91,7 +91,7 @@ def chunks(path: Path, limit: int, tick: Tick = unbounded) -> Iterator[bytes]:
     size = path.stat().st_size
     allowed = max(GZIP_FREE_BYTES, min(GZIP_TIMES_LIMIT * limit, GZIP_RATIO * size))
     seen = 0
-    with _opened(path) as file:
+    with _opened(path, tick) as file:
         while chunk := file.read(CHUNK_BYTES):
             tick()
             seen += len(chunk)
@@ -102,20 +102,32 @@ def chunks(path: Path, limit: int, tick: Tick = unbounded) -> Iterator[bytes]:
 
 def line_blocks(path: Path, encoding: str, tick: Tick = unbounded) -> Iterator[list[str]]:
     """Yield the lines of the file, with their ends, in lists of about 256 thousand characters; `tick` before each."""
-    with _opened(path) as raw, io.TextIOWrapper(raw, encoding, newline="") as text:
+    with _opened(path, tick) as raw, io.TextIOWrapper(raw, encoding, newline="") as text:
         while block := text.readlines(LINES_HINT):
             tick()
             yield block
 
 
+class _Ticking:
+    """A packed file whose reads call the tick: millions of its bytes may unpack to none, within one `read()`."""
+
+    def __init__(self, raw: IO[bytes], tick: Tick):
+        self._raw, self._tick = raw, tick
+
+    def read(self, size: int = -1) -> bytes:
+        """Return the next bytes. Raises what the tick raises."""
+        self._tick()
+        return self._raw.read(min(size, CHUNK_BYTES) if size >= 0 else CHUNK_BYTES)
+
+
 @contextmanager
-def _opened(path: Path) -> Iterator[IO[bytes]]:
+def _opened(path: Path, tick: Tick) -> Iterator[IO[bytes]]:
     """Open the file for its unpacked bytes; what is wrong with a .gz is raised as BadFile."""
     try:
         with path.open("rb") as raw:
             packed = raw.read(2) == _GZIP
             raw.seek(0)
-            yield gzip.GzipFile(fileobj=raw) if packed else raw  # type: ignore[misc]
+            yield gzip.GzipFile(fileobj=_Ticking(raw, tick)) if packed else raw  # type: ignore[call-overload]
     except EOFError as error:
         raise BadFile("The .gz file is cut off: its end is missing.") from error
     except (gzip.BadGzipFile, zlib.error) as error:

@@ -25,9 +25,9 @@ _INTEGERS = ("stock_quantity", "rating_count")
 _KINDS = {"active": "boolean", **dict.fromkeys(_NUMBERS, "number"), **dict.fromkeys(_INTEGERS, "integer")}
 
 
-def read_header(path: Path) -> Header:
+def read_header(path: Path, tick: Tick = files.unbounded) -> Header:
     """Return the columns that every such file has. Raises ValidationFailed for a file without a line."""
-    head, _ = files.read_head(path)
+    head, _ = files.read_head(path, tick)
     if not head.removeprefix(b"\xef\xbb\xbf").strip():
         raise ValidationFailed([field_error("file", "The file has no lines.", "empty")])
     ignored = _unknown_keys(head)
@@ -59,10 +59,10 @@ def lines(path: Path, limit: int, tick: Tick = files.unbounded) -> Iterator[byte
         yield rest
 
 
-def first_lines(path: Path) -> Iterator[bytes]:
+def first_lines(path: Path, tick: Tick = files.unbounded) -> Iterator[bytes]:
     """Yield the lines that begin in the first FIRST_BYTES of the file, unpacked. Raises as `lines()`."""
     seen = 0
-    for line in lines(path, FIRST_BYTES):
+    for line in lines(path, FIRST_BYTES, tick):
         if seen > FIRST_BYTES:
             return
         seen += len(line) + 1

@@ -9,6 +9,7 @@ from typing import Any
 from catalog.errors import CatalogError, FieldError, ValidationFailed
 from catalog.imports import mapping, mappings, sources, survey
 from catalog.imports.check import RowRejected
+from catalog.imports.deadline import Deadline
 from catalog.imports.reader import FIELDS, Header, Record
 from catalog.transforms import service as transforms
 
@@ -60,9 +61,10 @@ class Preview:
 
 def of(path: Path, filename: str, options: dict[str, Any]) -> Preview:
     """Return the preview of a file; without a mapping the suggested one is taken. Raises BadFile."""
-    textual = isinstance(sources.of(path, filename, options), sources.Text)
-    encoding = survey.head_encoding(path, options["encoding"] or LIKELY) if textual else None
-    source = sources.of(path, filename, {**options, "encoding": encoding})
+    tick = Deadline()
+    textual = isinstance(sources.of(path, filename, options, tick), sources.Text)
+    encoding = survey.head_encoding(path, options["encoding"] or LIKELY, tick) if textual else None
+    source = sources.of(path, filename, {**options, "encoding": encoding}, tick)
     outline = source.outline()
     rows = source.first_rows(outline, ROWS)
     mappable = not isinstance(source, sources.JsonLines)

@@ -26,7 +26,7 @@ class Text:
 
     def header(self, renames: Mapping[str, str]) -> Header:
         """Return the header; `renames` as of `reader.read_header()`. Raises ValidationFailed and BadFile."""
-        text, whole = head_text(self.path, self.options["encoding"])
+        text, whole = head_text(self.path, self.options["encoding"], self.tick)
         header = reader.read_header(text, self.options["delimiter"], renames)
         if whole and not reader.has_rows(text, header):
             raise ValidationFailed([field_error("file", "The file has a header and no rows.", "empty")])
@@ -34,11 +34,11 @@ class Text:
 
     def outline(self) -> Header:
         """Return the header as it is, whatever it lacks. Raises BadFile."""
-        return reader.outline(head_text(self.path, self.options["encoding"])[0], self.options["delimiter"])
+        return reader.outline(head_text(self.path, self.options["encoding"], self.tick)[0], self.options["delimiter"])
 
     def first_rows(self, header: Header, count: int) -> list[Record]:
         """Return the first rows."""
-        text, whole = head_text(self.path, self.options["encoding"])
+        text, whole = head_text(self.path, self.options["encoding"], self.tick)
         return [(line, cells, None) for line, cells in reader.first_rows(text, header, count, whole=whole)]
 
     def survey(self, limit: int) -> Survey:
@@ -63,15 +63,15 @@ class JsonLines:
         """Return the columns, which have the API's names. Raises ValidationFailed, also for a mapping, and BadFile."""
         if renames:
             raise ValidationFailed([field_error("mapping", "A .jsonl file has the API's own names; it takes none.")])
-        return jsonlines.read_header(self.path)
+        return jsonlines.read_header(self.path, self.tick)
 
     def outline(self) -> Header:
         """Return the columns, which have the API's names. Raises as `header()`."""
-        return jsonlines.read_header(self.path)
+        return jsonlines.read_header(self.path, self.tick)
 
     def first_rows(self, header: Header, count: int) -> list[Record]:
         """Return the first rows of the first megabyte; what is no record is left out."""
-        found = jsonlines.records(jsonlines.first_lines(self.path))
+        found = jsonlines.records(jsonlines.first_lines(self.path, self.tick))
         return [record for record in islice(found, count) if record[2] is None]
 
     def survey(self, limit: int) -> Survey:

@@ -34,20 +34,20 @@ def survey(path: Path, fallback: str | None, limit: int, tick: Tick = files.unbo
     `limit` is the size in bytes that a plain file may have; `tick` is called for every piece of it. Raises
     WrongEncoding that names line and byte, BadFile for what cannot be read as lines, and TooLarge.
     """
-    head, _ = files.read_head(path)
+    head, _ = files.read_head(path, tick)
     return _first(candidates(head, fallback), lambda name: scan(files.chunks(path, limit, tick), name))
 
 
-def head_text(path: Path, fallback: str | None) -> tuple[str, bool]:
+def head_text(path: Path, fallback: str | None, tick: Tick = files.unbounded) -> tuple[str, bool]:
     """Return the first 64 KB as text, and whether that is the whole file. Raises as `survey()`."""
-    head, whole = files.read_head(path)
+    head, whole = files.read_head(path, tick)
     found = _first(candidates(head, fallback), lambda name: scan([head], name, whole=whole))
     return codecs.getincrementaldecoder(found.encoding)().decode(head), whole
 
 
-def head_encoding(path: Path, fallback: str | None) -> str:
+def head_encoding(path: Path, fallback: str | None, tick: Tick = files.unbounded) -> str:
     """Return the encoding that the first 64 KB can be read with. Raises as `survey()`."""
-    head, whole = files.read_head(path)
+    head, whole = files.read_head(path, tick)
     return _first(candidates(head, fallback), lambda name: scan([head], name, whole=whole)).encoding
 
 
