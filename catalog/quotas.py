@@ -1,4 +1,4 @@
-"""Quotas: the number of rows that one caller may own. The command line has none."""
+"""Quotas: how much one caller may have. The service itself, e.g. the command line, has none."""
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
@@ -6,17 +6,21 @@ from sqlalchemy.orm import Session
 from catalog.errors import QuotaExceeded
 
 UNBOUNDED = "system"
-_LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended(:table || ' ' || :creator, 0))")
+_LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended(:what || ' ' || :holder, 0))")
 
 
-def check_number(session: Session, table: str, creator: str, most: int) -> None:
-    """Raise QuotaExceeded where a caller has `most` rows of a table, by its column `created_by`.
+def lock(session: Session, what: str, holder: str) -> None:
+    """Lock a quota of a caller until the transaction ends, so that concurrent calls do not exceed it together."""
+    session.execute(_LOCK, {"what": what, "holder": holder})
 
-    Concurrent calls for the same caller wait until the transaction ends, so that they do not exceed the quota together.
-    """
+
+def check_number(session: Session, table: str, creator: str, most: int, setting: str) -> None:
+    """Lock a table's quota and raise QuotaExceeded where a caller has `most` rows, by its column `created_by`."""
     if creator == UNBOUNDED:
         return
-    session.execute(_LOCK, {"table": table, "creator": creator})
+    lock(session, table, creator)
     number = session.scalar(text(f"SELECT count(*) FROM {table} WHERE created_by = :creator"), {"creator": creator})
     if (number or 0) >= most:
-        raise QuotaExceeded(f"This key or user has {number} {table} already, and may have {most}. Delete some first.")
+        raise QuotaExceeded(
+            f"This key or user has {number} {table} already, and may have {most} ({setting}). Delete some first."
+        )

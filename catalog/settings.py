@@ -89,6 +89,14 @@ SETTINGS = (
     Setting("WEB_WORKERS", "int", None, "gunicorn processes; blank: one for each core", rules.at_least(1)),
     Setting("WEB_THREADS", "int", 8, "threads of each gunicorn process", rules.at_least(1)),
     Setting(
+        "STREAMS_PER_KEY",
+        "int",
+        None,
+        "exports, `errors.csv` and event streams that one key, user or address may have at once in a process; blank:"
+        " half of those that a process sends at once (a quarter of `WEB_THREADS`), at least one",
+        rules.at_least(1),
+    ),
+    Setting(
         "WEB_DRAIN_SECONDS",
         "float",
         None,
@@ -160,6 +168,21 @@ SETTINGS = (
     Setting("DATA_DIR", "path", ROOT / "data", "everything that is kept on disk"),
     Setting("UPLOAD_DIR", "path", None, "uploaded files; blank: `uploads` in `DATA_DIR`"),
     Setting("UPLOAD_MAX_MB", "int", 500, "largest file that is accepted", rules.at_least(1)),
+    Setting(
+        "DRAFTS_PER_KEY",
+        "int",
+        50,
+        "files that one key, user or (while the service is open) address may have in the console that are arriving or"
+        " wait to be imported",
+        rules.at_least(1),
+    ),
+    Setting(
+        "STORED_MB_PER_KEY",
+        "int",
+        20_000,
+        "megabytes of uploaded files that one of them may have stored, drafts and the files of imports together",
+        rules.at_least(1),
+    ),
     Setting("IMPORT_LOADERS", "int", 2, "connections that one import loads with", rules.at_least(1)),
     Setting("JOB_TIMEOUT_SECONDS", "int", 3600, "longest background job", rules.at_least(1)),
     Setting("RESULT_TTL_SECONDS", "int", 3600, "how long a job's result is kept", rules.at_least(1)),

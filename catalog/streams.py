@@ -1,18 +1,20 @@
 """Streamed responses: how many a process sends at once, and what COPY writes as a stream of bytes.
 
 A stream holds its thread, and often a connection to PostgreSQL, until the client has all of it. At most half of a
-process's threads may be held, so that other requests always find one.
+process's threads may be held, so that other requests always find one; of these one key or address has a share.
 """
 
 import os
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from flask import Flask, current_app
 from sqlalchemy import Connection
 
-from catalog.errors import Unavailable
+from catalog.errors import RETRY_AFTER_SECONDS, TooManyRequests, Unavailable
+from catalog.ratelimits import callers
 
 PIECE_BYTES = 1 << 16
 
@@ -20,28 +22,44 @@ Release = Callable[[], None]
 
 
 class Slots:
-    """The long answers that one process may give at once."""
+    """The long responses that one process may send at once, of which one holder, a key or an address, has a share."""
 
-    def __init__(self, number: int):
+    def __init__(self, number: int, share: int | None = None):
         self.number = number
-        self._free = threading.Semaphore(number)
+        self.share = share or max(1, number // 2)
+        self._held = Counter[str | None]()
+        self._lock = threading.Lock()
 
-    def take(self) -> Release | None:
-        """Take a slot and return what gives it back, which may be called more than once; None if all are taken."""
-        if not self._free.acquire(blocking=False):
-            return None
+    def take(self, holder: str | None = None) -> Release | None:
+        """Take a slot and return what gives it back, which may be called more than once.
+
+        Returns None if all are taken, or the holder has its share; without a holder there is none.
+        """
+        with self._lock:
+            if self._held.total() >= self.number or not self.has_room(holder):
+                return None
+            self._held[holder] += 1
+        return self._releasing(holder)
+
+    def has_room(self, holder: str | None) -> bool:
+        """Return whether a holder has less than its share."""
+        return holder is None or self._held[holder] < self.share
+
+    def _releasing(self, holder: str | None) -> Release:
         given_back = threading.Lock()
 
         def release() -> None:
             if given_back.acquire(blocking=False):
-                self._free.release()
+                with self._lock:
+                    self._held[holder] -= 1
+                    self._held += Counter()  # without those that hold none
 
         return release
 
 
 def register(app: Flask) -> None:
     """Give the application its slots."""
-    app.extensions["catalog-streams"] = Slots(app.config["WEB_THREADS"] // 2)
+    app.extensions["catalog-streams"] = Slots(app.config["WEB_THREADS"] // 2, app.config["STREAMS_PER_KEY"])
 
 
 def slots() -> Slots:
@@ -49,13 +67,29 @@ def slots() -> Slots:
     return current_app.extensions["catalog-streams"]  # type: ignore[no-any-return]
 
 
+def try_to_take_slot() -> Release | None:
+    """Take a slot for the current caller; None where all are taken, or the caller has its share."""
+    return slots().take(callers.who())
+
+
 def take_slot() -> Release:
-    """Take a slot and return what gives it back. Raises Unavailable where all are taken."""
+    """Take a slot for the current caller and return what gives it back.
+
+    Raises TooManyRequests where the caller has its share, Unavailable where all are taken.
+    """
     free = slots()
-    release = free.take()
-    if release is None and free.number:
+    if not free.number:  # a process with one thread has no slots
+        return lambda: None
+    release = try_to_take_slot()
+    if release is not None:
+        return release
+    if free.has_room(callers.who()):
         raise Unavailable("Too many downloads are running. Please try again.")
-    return release or (lambda: None)  # a process with one thread has no slots
+    raise TooManyRequests(
+        f"{free.share} downloads or event streams of this key are running, and no more are allowed at once"
+        " (STREAMS_PER_KEY). Try again when one has ended.",
+        Retry_After=str(RETRY_AFTER_SECONDS),
+    )
 
 
 class Stream:

@@ -17,7 +17,7 @@ def answer(parts: Mapping[str, tuple[Part, int]]) -> Response:
     """Return a stream of parts: {event: (what renders it, at every how manieth look)}."""
     app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]
     news = _news(app, g.get("caller"), parts)
-    return eventstream.answer(eventstream.EventStream(news, PACE, streams.slots().take(), gate.again()))
+    return eventstream.answer(eventstream.EventStream(news, PACE, streams.try_to_take_slot(), gate.again()))
 
 
 def _news(app: Flask, caller: Any, parts: Mapping[str, tuple[Part, int]]) -> Iterator[bytes]:

@@ -10,7 +10,7 @@ import json
 import os
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -20,9 +20,10 @@ from flask import current_app
 from catalog.access import caller
 from catalog.audit import service as audit
 from catalog.errors import Conflict, NotFound, TooLarge, UnsupportedMediaType, ValidationFailed, field_error
-from catalog.imports import drafts, files, ownership, storage
+from catalog.imports import drafts, files, ownership, quota, storage
 from catalog.imports.schemas import UploadOptionsSchema
 from catalog.imports.upload import Upload, plain_name
+from catalog.ratelimits import callers
 
 _IDS = uuid.UUID("6f1c7f0e-6a1b-5d0e-9c53-0f6b6f5a2c11")
 _PIECE_BYTES = 1 << 18
@@ -47,7 +48,7 @@ class Arrival:
 def begin(filename: str, size: int, modified: int) -> Arrival:
     """Begin a file, or take up the one that was begun before; `modified` is when it was changed last, as a number.
 
-    Raises UnsupportedMediaType for a name that is none of a product file, TooLarge, StorageFull.
+    Raises UnsupportedMediaType for a name that is none of a product file, TooLarge, QuotaExceeded, StorageFull.
     """
     name = plain_name(filename)
     files.check_name(name)
@@ -55,7 +56,10 @@ def begin(filename: str, size: int, modified: int) -> Arrival:
     if size > limit << 20:
         raise TooLarge(f"The file is larger than {limit} MB.")
     arrival_id = uuid.uuid5(_IDS, json.dumps([audit.who()["id"], name, size, modified]))
-    storage.write_notes(_notes(arrival_id), {"filename": name, "size": size, "owner": caller().id})
+    notes = {"filename": name, "size": size, "owner": caller().id, quota.HOLDER: callers.who()}
+    is_counted = _notes(arrival_id).exists()
+    with nullcontext() if is_counted else quota.reserved(size, is_open=True):
+        storage.write_notes(_notes(arrival_id), notes)
     with storage.full_disk_told():
         _path(arrival_id).touch(mode=0o600)
     return get(arrival_id)
@@ -101,8 +105,10 @@ def finish(arrival_id: uuid.UUID) -> drafts.Draft:
         if arrival.received != arrival.size:
             raise Conflict(f"{arrival.received:,} of {arrival.size:,} bytes of the file are here.")
         _check_kind(arrival)
-        draft = drafts.keep(Upload(_path(arrival_id), arrival.filename, arrival.size, UploadOptionsSchema().load({})))
-        _remove(arrival_id)
+        upload = Upload(_path(arrival_id), arrival.filename, arrival.size, UploadOptionsSchema().load({}))
+        with quota.locked():  # in between, it is there as both
+            draft = drafts.keep(upload)
+            _remove(arrival_id)
         return draft
 
 

@@ -79,7 +79,7 @@ def draft(import_id: uuid.UUID, edits: Edits) -> drafts.Draft:
     """Keep all refused rows, the corrected ones as they are now, as a draft, to be mapped anew. Raises as `again()`."""
     upload = _file(service.get(import_id), edits, only_edited=False)
     try:
-        return drafts.keep(upload)
+        return drafts.create(upload)
     finally:
         upload.path.unlink(missing_ok=True)
 

@@ -11,12 +11,13 @@ from typing import Any
 
 from catalog.access import caller
 from catalog.errors import NotFound
-from catalog.imports import files, ownership, preview, service, storage
+from catalog.imports import files, ownership, preview, quota, service, storage
 from catalog.imports.models import Import
 from catalog.imports.reader import FIELDS
 from catalog.imports.upload import Upload
+from catalog.ratelimits import callers
 
-__all__ = ["FIELDS", "Draft", "discard", "get", "keep", "listing", "look", "prune", "start"]
+__all__ = ["FIELDS", "Draft", "create", "discard", "get", "keep", "listing", "look", "prune", "start"]
 
 KEPT_SECONDS = 86_400
 
@@ -37,11 +38,17 @@ class Draft:
         return _folder() / str(self.id)
 
 
+def create(upload: Upload) -> Draft:
+    """Keep a new file as a draft and return it. Raises UnsupportedMediaType, QuotaExceeded, StorageFull."""
+    with quota.reserved(upload.size, upload.path, is_open=True):
+        return keep(upload)
+
+
 def keep(upload: Upload) -> Draft:
-    """Keep a received file as a draft and return it. Raises UnsupportedMediaType, StorageFull."""
+    """Keep a file, whose bytes are counted already, as a draft. Raises UnsupportedMediaType, StorageFull."""
     files.check_kind(upload.path, upload.filename)
     draft = Draft(uuid.uuid4(), upload.filename, upload.size, upload.options, caller().id)
-    storage.write_notes(_notes(draft.id), {**asdict(draft), "id": str(draft.id)})
+    storage.write_notes(_notes(draft.id), {**asdict(draft), "id": str(draft.id), quota.HOLDER: callers.who()})
     try:
         with storage.full_disk_told():
             upload.path.rename(draft.path)

@@ -48,6 +48,7 @@ _REJECTED = "_line,_field,_error,sku,name,price\n3,price,Not a valid number.,LAM
 @blueprint.once(Upload.fingerprint)
 @blueprint.response(202, answers.ImportSubmittedSchema, headers=LOCATION)
 @blueprint.problem(400, "A wrong option, or a file that can be seen to be wrong at once")
+@blueprint.problem(409, "The files of this key have as many bytes as they may have")
 @blueprint.problem(413, "The file is too large")
 @blueprint.problem(415, "Not a CSV, TSV, JSON Lines or Excel file")
 @blueprint.problem(507, "No room for the file")

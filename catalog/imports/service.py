@@ -23,6 +23,7 @@ from catalog.imports import (
     mappings,
     ownership,
     progress,
+    quota,
     report,
     running,
     sources,
@@ -51,12 +52,13 @@ def submit(upload: Upload) -> Import:
     """Record the import of a received file and ring for it; return it as it will be run.
 
     Raises UnsupportedMediaType, ValidationFailed and BadFile for a file that can be seen to be wrong from
-    its first 64 KB, and StorageFull. Otherwise the file is safe on disk when this returns.
+    its first 64 KB, QuotaExceeded and StorageFull. Otherwise the file is safe on disk when this returns.
     """
     files.check_kind(upload.path, upload.filename)
     options = {**upload.options, "mapping": mappings.chosen(upload.options)}
     header = _readable_header(upload, mapping.read(options["mapping"]))
-    with transaction() as session:
+    storage.flush(upload.path)  # before the quota's lock, which others of the caller wait for
+    with transaction() as session, quota.reserved(upload.size, upload.path):
         imported = Import(
             filename=upload.filename,
             size=upload.size,
@@ -119,7 +121,7 @@ def watch(import_id: uuid.UUID, last_seen: str | None) -> EventStream:
         with app.app_context():  # its end gives the connection back until the next look
             return status(import_id)
 
-    return EventStream(watching.news(look, last_seen), watching.PACE, streams.slots().take(), gate.again())
+    return EventStream(watching.news(look, last_seen), watching.PACE, streams.try_to_take_slot(), gate.again())
 
 
 def statuses(import_ids: Collection[uuid.UUID]) -> dict[uuid.UUID, report.Progress]:

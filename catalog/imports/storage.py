@@ -36,6 +36,12 @@ def new_part() -> IO[bytes]:
         return tempfile.NamedTemporaryFile("w+b", dir=_folder(), suffix=_PART, delete=False)
 
 
+def flush(part: Path) -> None:
+    """Write a received file to the disk, so that `keep()` is quick. Raises StorageFull."""
+    with full_disk_told():
+        _sync(part)
+
+
 def keep(part: Path, import_id: uuid.UUID) -> None:
     """Make a received file the file of an import, so that a power cut does not lose it. Raises StorageFull."""
     with full_disk_told():

@@ -94,7 +94,8 @@ def create(fields: dict[str, Any]) -> Webhook:
     _judge(fields["url"])
     creator = access.caller().id
     with transaction() as session:
-        quotas.check_number(session, "webhooks", creator, current_app.config["WEBHOOKS_PER_KEY"])
+        most = current_app.config["WEBHOOKS_PER_KEY"]
+        quotas.check_number(session, "webhooks", creator, most, "WEBHOOKS_PER_KEY")
         webhook = Webhook(**_stored(fields, {}), created_by=creator)
         session.add(webhook)
         session.flush()

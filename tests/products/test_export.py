@@ -84,8 +84,8 @@ def test_a_wrong_filter_is_refused_by_name(catalog):
 
 def test_half_of_the_threads_may_export_and_the_others_are_told_to_come_back(catalog):
     half = catalog.application.config["WEB_THREADS"] // 2
-    open_ones = [catalog.get("/api/v1/products/export") for _ in range(half)]
-    refused = catalog.get("/api/v1/products/export")
+    addresses = [{"REMOTE_ADDR": f"127.0.0.{number}"} for number in range(1, half + 2)]
+    *open_ones, refused = [catalog.get("/api/v1/products/export", environ_base=each) for each in addresses]
     assert (refused.status_code, refused.headers["Retry-After"]) == (503, "5")
     for answer in open_ones:
         answer.close()
@@ -96,7 +96,9 @@ def test_an_export_that_fails_gives_everything_back_and_is_an_error(catalog, mon
     monkeypatch.setitem(export._FORMS, "csv", "COPY (SELECT 1/0 FROM ({rows}) r) TO STDOUT")
     for _ in range(3):
         assert catalog.get("/api/v1/products/export").status_code == 500
-    assert streams.slots().take()
+    release = streams.slots().take()
+    assert release
+    release()
     assert db.engine.pool.checkedout() == 0  # type: ignore[attr-defined]
 
 

@@ -57,7 +57,8 @@
   }
 
   // A refusal is final; what breaks off, is busy, or finds more of the file there than it thought, is tried again.
-  const mayGoOn = (problem) => problem instanceof TypeError || [409, 429, 502, 503, 504].includes(problem.status);
+  const mayGoOn = (problem) =>
+    problem instanceof TypeError || (problem.code !== "quota_exceeded" && [409, 429, 502, 503, 504].includes(problem.status));
 
   async function untilItIsHere(file, shown) {
     for (let tries = 0; ; tries += 1) {
