@@ -97,6 +97,13 @@ SETTINGS = (
         rules.at_least(1),
     ),
     Setting(
+        "PAGE_MAX_KB",
+        "int",
+        2_000,
+        "kilobytes of rows in a page of a list: a page ends before the row that would exceed them",
+        rules.at_least(1),
+    ),
+    Setting(
         "WEB_DRAIN_SECONDS",
         "float",
         None,

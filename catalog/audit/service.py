@@ -15,7 +15,7 @@ from flask import g, has_request_context
 from sqlalchemy import ColumnElement, Connection, CursorResult, select, text
 from sqlalchemy.orm import Session
 
-from catalog import replica
+from catalog import pagination, replica
 from catalog.access import caller
 from catalog.audit.models import AuditEntry, id_at
 from catalog.database import transaction
@@ -185,11 +185,16 @@ def page(session: Session, query: dict[str, Any]) -> dict[str, Any]:
     wanted = select(AuditEntry).where(
         *(condition(query[name]) for name, condition in conditions.items() if name in query)
     )
-    # One row more than the page, to see if more follow.
-    found = session.scalars(wanted.order_by(AuditEntry.id.desc()).limit(query["limit"] + 1)).all()
-    items, has_more = found[: query["limit"]], len(found) > query["limit"]
-    cursor = items[-1].id if has_more else None
-    return {"items": items, "limit": query["limit"], "has_more": has_more, "next_cursor": cursor}
+    found = pagination.fetch(
+        session,
+        wanted.order_by(AuditEntry.id.desc()),
+        [AuditEntry.before, AuditEntry.after],
+        lambda columns: [columns.id.desc()],
+        query["limit"],
+    )
+    items = [row[0] for row in found.rows]
+    cursor = items[-1].id if found.has_more else None
+    return {"items": items, "limit": query["limit"], "has_more": found.has_more, "next_cursor": cursor}
 
 
 _IS_PRODUCT = text("SELECT EXISTS (SELECT FROM products WHERE id = :id)")

@@ -112,7 +112,7 @@ def _skus() -> list[str]:
     from catalog.products import service as products
 
     with transaction():
-        page = products.search({"limit": 1_000, "offset": 0, "sort": "number"})
+        page = products.search({"limit": 1_000, "sort": "number"})
     return [product.sku for product in page.items]
 
 

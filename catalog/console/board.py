@@ -32,5 +32,5 @@ def next_statuses(status: str) -> list[str]:
 
 
 def _column(status: str) -> dict[str, Any]:
-    found = tasks.page({"status": status, "limit": SHOWN, "offset": 0})
+    found = tasks.page({"status": status, "limit": SHOWN})
     return {"tasks": found["items"], "total": found["total"]}

@@ -6,7 +6,7 @@ from typing import Any
 from flask import Response, jsonify, request, url_for
 from werkzeug import Response as Answer
 
-from catalog import access, eventstream
+from catalog import access, eventstream, pagination
 from catalog.console import pages, schemas
 from catalog.imports import answers, arrivals, corrections, drafts, dry_run, mapping_schemas, mappings, service
 from catalog.imports.schemas import ENCODINGS, UploadOptionsSchema
@@ -24,7 +24,7 @@ def index(query: dict[str, Any]) -> Response:
 
 def _lists(query: dict[str, Any]) -> dict[str, Any]:
     waiting = {"arrivals": arrivals.listing(), "drafts": drafts.listing()}
-    return {**waiting, "mappings": mappings.listing()["items"], "history": service.history(**query)}
+    return {**waiting, "mappings": mappings.listing()["items"], "history": pagination.shrunk(service.history, **query)}
 
 
 @blueprint.post("/arrivals")

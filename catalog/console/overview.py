@@ -70,7 +70,7 @@ def _chart(
 @cached("overview:products", ttl=5.0)
 def _products() -> Any:
     """Count exactly as far as a list does; beyond, as the planner estimates."""
-    whole = {"sort": "number", "limit": 1, "offset": 0}
+    whole = {"sort": "number", "limit": 1}
     everything, active = products.search(whole), products.search({**whole, "active": True})
     return {
         "total": everything.total,

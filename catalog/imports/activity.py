@@ -5,8 +5,10 @@ import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import select, text
+from sqlalchemy import Select, select, text
+from sqlalchemy.orm import Session
 
+from catalog import pagination
 from catalog.cache import cached
 from catalog.extensions import db
 from catalog.imports import ownership
@@ -15,6 +17,10 @@ from catalog.imports.models import Import
 HOURS = 24
 LONGEST = timedelta(hours=6)  # between an import's beginning and its last chunk
 _TTL = 4.0
+_LONG = (
+    *(Import.options, Import.header, Import.ignored_columns),
+    *(Import.superseded_details, Import.dry_run, Import.changed_meanwhile, Import.error),
+)
 
 _CHUNKS = text("""
     SELECT date_trunc('hour', committed_at, 'UTC') AS hour, sum(created)::int AS created,
@@ -43,12 +49,22 @@ def _counted(since: str) -> Any:
 def going_on(limit: int = 20) -> list[Import]:
     """Return the caller's imports that wait or run, the latest first."""
     is_going_on = Import.state.in_(["pending", "running"])
-    statement = select(Import).where(is_going_on, ownership.condition()).order_by(Import.id.desc()).limit(limit)
-    return list(db.session.scalars(statement, execution_options={"populate_existing": True}))
+    return newest(db.session(), select(Import).where(is_going_on, ownership.condition()), limit)
 
 
 def latest(limit: int = 5) -> list[Import]:
     """Return the imports that the caller submitted last."""
-    own = select(Import).where(ownership.condition())
-    statement = own.order_by(Import.created_at.desc(), Import.id.desc()).limit(limit)
-    return list(db.session.scalars(statement, execution_options={"populate_existing": True}))
+    return newest(db.session(), select(Import).where(ownership.condition()), limit)
+
+
+def newest(session: Session, statement: Select[Any], limit: int, *, may_cut: bool = True) -> list[Import]:
+    """Return the imports of a statement, the latest first, as many as a page has. Raises PageTooLarge."""
+    found = pagination.fetch(
+        session,
+        statement.order_by(Import.created_at.desc(), Import.id.desc()),
+        _LONG,
+        lambda columns: [columns.created_at.desc(), columns.id.desc()],
+        limit,
+        may_cut=may_cut,
+    )
+    return [row[0] for row in found.rows]

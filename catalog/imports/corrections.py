@@ -28,8 +28,7 @@ def page(import_id: uuid.UUID, after: int) -> dict[str, Any]:
     Raises NotFound.
     """
     imported = service.get(import_id)
-    statement = select(RejectedRow).where(RejectedRow.import_id == import_id, RejectedRow.line > after)
-    rows = db.session.scalars(statement.order_by(RejectedRow.line).limit(PAGE + 1)).all()
+    rows, has_more = service.rejected_rows(import_id, after, PAGE)
     width = len(imported.header)
     items = [
         {
@@ -37,14 +36,14 @@ def page(import_id: uuid.UUID, after: int) -> dict[str, Any]:
             "cells": [*sources.row_values(imported.filename, row.data), *[""] * width][:width],
             "places": _places(imported, row.field),
         }
-        for row in rows[:PAGE]
+        for row in rows
     ]
     total = db.session.scalar(select(func.count()).where(RejectedRow.import_id == import_id))
     return {
         "import": imported,
         "items": items,
         "total": total,
-        "next": rows[PAGE - 1].line if len(rows) > PAGE else None,
+        "next": rows[-1].line if has_more else None,
     }
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import Connection, delete, func, text
 from sqlalchemy.orm import Session
 
+from catalog import pagination
 from catalog.errors import Conflict
 from catalog.extensions import db
 from catalog.imports import mapping, staging
@@ -58,8 +59,8 @@ def _counts(connection: Connection, lease: Lease, plan: Plan) -> dict[str, int]:
 
 def _differences(connection: Connection, lease: Lease, plan: Plan) -> list[dict[str, Any]]:
     """Return the first changes in the order of the file, as {line, sku, changed: {field: {from, to}}}."""
-    found = connection.execute(text(plan.differences(_seen(lease.id), SHOWN))).mappings()
-    return _shown(plan, found)
+    found = connection.execute(text(plan.differences(_seen(lease.id), SHOWN)), {"bytes": pagination.max_bytes()})
+    return _shown(plan, found.mappings())
 
 
 def page(imported: Import, after: int) -> dict[str, Any]:
@@ -73,9 +74,10 @@ def page(imported: Import, after: int) -> dict[str, Any]:
     columns = mapping.read(imported.options.get("mapping"))
     header = stored_header(imported.header, mapping.renames(columns))
     plan = Plan.of(staging.table_name(imported.id), header, imported.options)
-    found = connection.execute(text(plan.differences(_seen(imported.id), PAGE + 1, after))).mappings().all()
+    query = text(plan.differences(_seen(imported.id), PAGE + 1, after))
+    found = connection.execute(query, {"bytes": pagination.max_bytes()}).mappings().all()
     items = _shown(plan, found[:PAGE])
-    return {"items": items, "next": items[-1]["line"] if len(found) > PAGE else None}
+    return {"items": items, "next": items[-1]["line"] if items and found[0]["found"] > len(items) else None}
 
 
 def _shown(plan: Plan, found: Iterable[Any]) -> list[dict[str, Any]]:

@@ -32,7 +32,7 @@ def list_mappings() -> Any:
 @blueprint.once()
 @blueprint.response(201, schemas.MappingSchema)
 @blueprint.problem(400, "A wrong mapping, by column")
-@blueprint.problem(409, "The name is taken")
+@blueprint.problem(409, "The name is taken, or all mappings have as many bytes as they may have")
 def create_mapping(body: dict[str, Any]) -> Any:
     """Keep a mapping under a name
 

@@ -1,14 +1,18 @@
 """The rules of mappings that are kept under a name, and of those that a header suggests."""
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import func, select
+from flask import current_app
+from sqlalchemy import Text, cast, func, select
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
 
+from catalog import pagination, quotas
 from catalog.audit import service as audit
 from catalog.database import transaction
-from catalog.errors import Conflict, NotFound, ValidationFailed, field_error
+from catalog.errors import Conflict, NotFound, QuotaExceeded, ValidationFailed, field_error
 from catalog.extensions import db
 from catalog.imports import mapping
 from catalog.imports.models import ImportMapping
@@ -58,9 +62,10 @@ def get(name: str) -> ImportMapping:
 
 
 def create(name: str, document: mapping.Document) -> ImportMapping:
-    """Keep a mapping. Raises ValidationFailed for a wrong one, Conflict for a name that is taken."""
+    """Keep a mapping. Raises ValidationFailed for a wrong one, QuotaExceeded, Conflict for a name that is taken."""
     statement = insert(ImportMapping).values(name=name, mapping=mapping.checked(document)).on_conflict_do_nothing()
     with transaction() as session:
+        _check_room(session, name, document)
         if session.scalar(statement.returning(ImportMapping.name)) is None:
             taken = field_error("name", "There is a mapping of this name.", "taken")
             raise Conflict("There is a mapping of this name.", errors=[taken])
@@ -70,10 +75,14 @@ def create(name: str, document: mapping.Document) -> ImportMapping:
 
 
 def update(name: str, document: mapping.Document) -> ImportMapping:
-    """Replace a kept mapping; imports already submitted keep theirs. Raises ValidationFailed, NotFound."""
+    """Replace a kept mapping; imports already submitted keep theirs.
+
+    Raises ValidationFailed, NotFound, QuotaExceeded.
+    """
     checked = mapping.checked(document)
     with transaction() as session:
         kept = _locked(name)
+        _check_room(session, name, document)
         before = {"mapping": kept.mapping}
         kept.mapping, kept.updated_at = checked, func.clock_timestamp()
         session.flush()
@@ -117,6 +126,16 @@ def _as_synonyms(header: Sequence[str]) -> dict[str, str | None]:
     ours = {field.translate(plain): field for field in FIELDS}
     known = ours | _FIELD_OF
     return {column: known.get(column.lower().translate(plain)) for column in header}
+
+
+def _check_room(session: Session, name: str, document: mapping.Document) -> None:
+    """Raise QuotaExceeded where all mappings, which are listed without pages, would have more bytes than a page."""
+    quotas.lock(session, "import_mappings", "all")
+    size = func.coalesce(func.sum(func.octet_length(cast(ImportMapping.mapping, Text))), 0)
+    others = session.scalar(select(size).where(ImportMapping.name != name)) or 0
+    if int(others) + len(json.dumps(document, default=str).encode()) > pagination.max_bytes():
+        most = current_app.config["PAGE_MAX_KB"]
+        raise QuotaExceeded(f"The mappings would have more than {most:,} KB (PAGE_MAX_KB). Delete some first.")
 
 
 def _locked(name: str) -> ImportMapping:

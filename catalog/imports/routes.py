@@ -97,6 +97,7 @@ def get_result(import_id: uuid.UUID) -> Any:
 @blueprint.get("/imports")
 @blueprint.arguments(answers.HistoryQuerySchema, location="query")
 @blueprint.response(200, answers.HistorySchema)
+@blueprint.problem(413, "The rows of a page by `offset` have too many bytes; `detail` tells how many fit")
 def list_imports(query: dict[str, Any]) -> Any:
     """List imports, the latest first
 

@@ -8,7 +8,7 @@ from flask import Flask, current_app
 from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
 
-from catalog import gate, jobqueue, replica, streams
+from catalog import gate, jobqueue, pagination, replica, streams
 from catalog.audit import service as audit
 from catalog.database import transaction
 from catalog.errors import Conflict, NotFound
@@ -97,9 +97,12 @@ def _found(imported: Import | None) -> Import:
 
 @replica.reads
 def history(session: Session, limit: int, offset: int) -> dict[str, Any]:
-    """Return a page of the caller's imports, the latest first: items, total, limit, offset, has_more."""
+    """Return a page of the caller's imports, the latest first: items, total, limit, offset, has_more.
+
+    Raises PageTooLarge.
+    """
     own = select(Import).where(ownership.condition())
-    items = session.scalars(own.order_by(Import.created_at.desc(), Import.id.desc()).limit(limit).offset(offset)).all()
+    items = activity.newest(session, own.offset(offset), limit, may_cut=False)
     total = session.scalar(own.with_only_columns(func.count(Import.id))) or 0
     return offset_page(items, total, limit, offset)
 
@@ -137,18 +140,31 @@ def statuses(import_ids: Collection[uuid.UUID]) -> dict[uuid.UUID, report.Progre
     return found
 
 
-def _in_table(import_ids: list[uuid.UUID]) -> Iterable[Import]:
+def _in_table(import_ids: list[uuid.UUID]) -> Iterable[Any]:
     if not import_ids:
         return ()
-    statement = select(Import).where(Import.id.in_(import_ids))
-    return db.session.scalars(statement, execution_options={"populate_existing": True})
+    columns = [getattr(Import, name) for name in progress.COLUMNS]
+    return db.session.execute(select(Import.id, Import.error, *columns).where(Import.id.in_(import_ids))).all()
 
 
 def result(import_id: uuid.UUID) -> dict[str, Any]:
-    """Return how an import ended, with its first hundred refused rows. Raises NotFound."""
+    """Return how an import ended, with its first hundred refused rows, or as many as a page has. Raises NotFound."""
     imported = get(import_id)
-    statement = select(RejectedRow).where(RejectedRow.import_id == import_id).order_by(RejectedRow.line)
-    return report.result(imported, db.session.scalars(statement.limit(ERROR_DETAILS)))
+    return report.result(imported, rejected_rows(import_id, 0, ERROR_DETAILS)[0])
+
+
+def rejected_rows(import_id: uuid.UUID, after: int, limit: int) -> tuple[list[RejectedRow], bool]:
+    """Return the refused rows after a line, as many as a page has, and whether there are more."""
+    found = pagination.fetch(
+        db.session(),
+        select(RejectedRow)
+        .where(RejectedRow.import_id == import_id, RejectedRow.line > after)
+        .order_by(RejectedRow.line),
+        [RejectedRow.data, RejectedRow.message],
+        lambda columns: [columns.line],
+        limit,
+    )
+    return [row[0] for row in found.rows], found.has_more
 
 
 def cancel(import_id: uuid.UUID) -> Import:

@@ -74,15 +74,24 @@ class Plan:
         FROM {self.table} s {_EXISTING}"""
 
     def differences(self, seen: str, most: int, after: int = 0) -> str:
-        """Return the query of the first rows after a line that change a product.
+        """Return the query of the first rows after a line that change a product, as many as have `:bytes`.
 
-        Each is line, sku, and `old_` and `new_` of each column.
+        Each is line, sku, `old_` and `new_` of each column, and `found`: how many there would be without the bytes.
         """
         pairs = ", ".join(f"p.{name} AS old_{name}, {_coalesced(self, name)} AS new_{name}" for name in self.columns)
+        long = ["old_description", "new_description"] if "description" in self.columns else []
+        size = " + ".join(["1000", *(f"coalesce(octet_length({name}), 0)" for name in long)])
         return f"""
-        SELECT s.line, p.sku, {pairs}
-        FROM {seen} v JOIN {self.table} s USING (position) JOIN products p ON p.id = v.product_id
-        WHERE v.outcome = 'updated' AND s.line > {after} ORDER BY s.line LIMIT {most}"""
+        SELECT * FROM (
+            SELECT *, sum({size}) OVER lines AS bytes_so_far, row_number() OVER lines AS place,
+                count(*) OVER () AS found
+            FROM (
+                SELECT s.line, p.sku, {pairs}
+                FROM {seen} v JOIN {self.table} s USING (position) JOIN products p ON p.id = v.product_id
+                WHERE v.outcome = 'updated' AND s.line > {after} ORDER BY s.line LIMIT {most}
+            ) AS page
+            WINDOW lines AS (ORDER BY line)
+        ) AS placed WHERE bytes_so_far <= :bytes OR place = 1 ORDER BY line"""
 
     def changed_since(self, seen: str, most: int) -> str:
         """Return the query of the first products that are not as they were seen, and of how many they are."""

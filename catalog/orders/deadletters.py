@@ -20,14 +20,15 @@ def listing() -> dict[str, Any]:
     if not app.config["ORDER_QUEUE_REDIS_URL"]:
         return {"on": False, "total": 0, "items": []}
     try:
-        dead = consumer.of(app).dead()
+        queue = consumer.of(app)
+        total, dead = queue.number_dead(), queue.dead(SHOWN)
     except redis.RedisError as error:
         raise Unavailable("The Redis of the order list does not answer just now.") from error
     items = [
         {"at": one.at, "reason": one.reason, "order": one.order.decode(errors="backslashreplace")[:2_000]}
-        for one in dead[:SHOWN]
+        for one in dead
     ]
-    return {"on": True, "total": len(dead), "items": items}
+    return {"on": True, "total": total, "items": items}
 
 
 def requeue() -> int:

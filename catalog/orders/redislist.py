@@ -121,9 +121,13 @@ class RedisList:
         gone = [each for each in consumers if not self._redis.exists(self._alive(each))]
         return sum(map(self._put_back, gone))
 
-    def dead(self) -> list[Dead]:
-        """Return the dead, the oldest first."""
-        return [Dead.load(written) for written in self._redis.lrange(self._dead, 0, -1)]
+    def dead(self, most: int = 0) -> list[Dead]:
+        """Return the dead, the oldest first: all of them, or the first ones."""
+        return [Dead.load(written) for written in self._redis.lrange(self._dead, 0, most - 1)]
+
+    def number_dead(self) -> int:
+        """Return how many are dead."""
+        return int(self._redis.llen(self._dead))
 
     def requeue(self) -> int:
         """Move the dead there are now to the end of the queue, one by one, each once; return how many."""

@@ -95,7 +95,7 @@ class Query:
         customer: str | None = UNSET,
     ) -> OrderPage:
         """Orders, the latest first."""
-        asked = wanted(limit=first, offset=skip, cursor=after, status=status, customer=customer)
+        asked = wanted(limit=first, offset=skip or None, cursor=after, status=status, customer=customer)
         page = service.page(loaded(_QUERY, asked, _LISTED))
         cursor = page["next_cursor"]
         return OrderPage(

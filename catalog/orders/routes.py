@@ -15,11 +15,13 @@ blueprint = Blueprint(
 @blueprint.get("")
 @blueprint.arguments(schemas.OrderQuerySchema, location="query")
 @blueprint.response(200, schemas.OrderPageSchema, example=schemas.PAGE_EXAMPLE)
+@blueprint.problem(413, "The rows of a page by `offset` have too many bytes; `detail` tells how many fit")
 @blueprint.problem(400, "A filter that cannot be")
 def list_orders(query: dict[str, Any]) -> Any:
     """List orders
 
-    The latest first, filtered, in pages by `offset` or by `cursor`.
+    The latest first, filtered, in pages by `offset` or by `cursor`. A page may have fewer than `limit` items
+    where more would have too many bytes: continue while `has_more`, by `next_cursor`.
     """
     return service.page(query)
 

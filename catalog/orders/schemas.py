@@ -12,7 +12,7 @@ from catalog.fields import NOT_BLANK, Integer, Moment, Number, Sku, Text
 from catalog.orders import content
 from catalog.orders.certain import AHEAD, MAX_ID, MAX_ITEMS, MAX_QUANTITY, PRICE_BELOW, certain
 from catalog.orders.models import STATUSES
-from catalog.pagination import OffsetPageSchema
+from catalog.pagination import OffsetPageSchema, offset_field
 
 EXAMPLE = {
     "id": 123,
@@ -150,7 +150,7 @@ class OrderQuerySchema(ma.Schema):
     """The filters and the page of a list."""
 
     limit = fields.Integer(load_default=20, validate=validate.Range(1, 100))
-    offset = fields.Integer(load_default=0, validate=validate.Range(0, 1_000_000))
+    offset = offset_field()
     cursor = fields.Integer(
         validate=validate.Range(1, 2**63 - 1),
         metadata={"description": "`next_cursor` of the page before; `offset` then counts for nothing"},

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, func, select, text
 from sqlalchemy.orm import Session
 
-from catalog import replica
+from catalog import pagination, replica
 from catalog.audit import service as audit
 from catalog.database import after_commit, transaction
 from catalog.errors import Conflict, NotFound
@@ -51,14 +51,19 @@ def page(session: Session, query: dict[str, Any]) -> dict[str, Any]:
     """
     filtered = select(Order).where(*_conditions(query))
     total = session.scalar(filtered.with_only_columns(func.count(Order.id))) or 0
-    start = filtered.where(Order.number < query["cursor"]) if "cursor" in query else filtered.offset(query["offset"])
-    # One row more than the page, to see if more follow.
-    statement = start.order_by(Order.number.desc()).limit(query["limit"] + 1)
-    found = session.scalars(statement, execution_options={"populate_existing": True}).all()
-    items = found[: query["limit"]]
-    has_more = len(found) > len(items)
-    place = {"limit": query["limit"], "offset": query["offset"], "has_more": has_more}
-    return {"items": items, "total": total, **place, "next_cursor": items[-1].number if has_more else None}
+    offset = query.get("offset", 0)
+    start = filtered.where(Order.number < query["cursor"]) if "cursor" in query else filtered.offset(offset)
+    found = pagination.fetch(
+        session,
+        start.order_by(Order.number.desc()),
+        [Order.items, Order.error],
+        lambda columns: [columns.number.desc()],
+        query["limit"],
+        may_cut=not pagination.is_by_offset(query),
+    )
+    items = [row[0] for row in found.rows]
+    place = {"limit": query["limit"], "offset": offset, "has_more": found.has_more}
+    return {"items": items, "total": total, **place, "next_cursor": items[-1].number if found.has_more else None}
 
 
 def retry(order_id: int) -> Order:

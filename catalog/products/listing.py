@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, Select, SQLColumnExpression, Uuid, and_, a
 from sqlalchemy.dialects.postgresql import ARRAY, TSQUERY
 from sqlalchemy.orm import Session
 
+from catalog import pagination
 from catalog.products import searching
 from catalog.products.models import Product, price_key, search_document, sku_key
 from catalog.products.paging import order_of
@@ -49,25 +50,23 @@ def glimpse(session: Session, query: dict[str, Any]) -> Page:
 def _page(session: Session, query: dict[str, Any], search: Callable[..., Found]) -> Page:
     order = order_of(query["sort"])
     filtered = _filtered(select(Product), query)
-    statement = searching.paged(filtered, order, query)
+    order.after(order.keys, query)  # a wrong cursor is refused also where nothing matches
     if "search" in query:
         found = search(session, filtered, order, query, EXACT_TOTAL_UP_TO)
     else:
         number = _count(session, filtered, EXACT_TOTAL_UP_TO)
-        rows = list(session.execute(statement)) if number else []
+        rows = searching.paged(session, filtered, order, query) if number else pagination.NONE
         found = Found(number, rows, exact=number <= EXACT_TOTAL_UP_TO)
-    rows = found.rows
-    items = [row[0] for row in rows[: query["limit"]]]
-    has_more = len(rows) > query["limit"]
+    page = found.page
     return Page(
-        items=items,
-        cursors=lambda: [order.cursor(row) for row in rows[: len(items)]],
+        items=[row[0] for row in page.rows],
+        cursors=lambda: [order.cursor(row) for row in page.rows],
         total=found.number if found.exact else max(found.number, _estimate(session, filtered)),
         total_exact=found.exact,
         limit=query["limit"],
-        offset=query["offset"],
-        has_more=has_more,
-        next_cursor=order.cursor(rows[len(items) - 1]) if has_more else None,
+        offset=query.get("offset", 0),
+        has_more=page.has_more,
+        next_cursor=order.cursor(page.rows[-1]) if page.has_more else None,
     )
 
 

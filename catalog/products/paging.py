@@ -44,7 +44,7 @@ class Order:
         """Return the statement in this order, from a query's cursor or offset on. Raises ValidationFailed."""
         from_here = statement.where(self.after(keys, query))
         if "cursor" not in query:
-            from_here = from_here.offset(query["offset"])
+            from_here = from_here.offset(query.get("offset", 0))
         return from_here.order_by(*self.directed(keys))
 
     def after(self, keys: Keys, query: dict[str, Any]) -> ColumnElement[bool]:

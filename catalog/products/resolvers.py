@@ -24,8 +24,8 @@ class Query:
         self, search: str | None = UNSET, first: int | None = MAX_PAGE, skip: int | None = 0
     ) -> list[Product]:
         """Products in the order of their numbers; `search` are words in title, description, category or SKU."""
-        asked = wanted(search=(search or "").strip() or None, limit=first, offset=skip)
-        query = loaded(_QUERY, {"limit": MAX_PAGE, "sort": "number", **asked}, _LISTED)
+        asked = wanted(search=(search or "").strip() or None, limit=first)
+        query = loaded(_QUERY, {"limit": MAX_PAGE, "sort": "number", "offset": skip or 0, **asked}, _LISTED)
         return [Product.of(row) for row in service.search(query).items]
 
     @strawberry.field(metadata=_READS)

@@ -33,10 +33,12 @@ def _unless_current(product: Product) -> Any:
 @blueprint.get("")
 @blueprint.arguments(schemas.ProductQuerySchema, location="query")
 @blueprint.response(200, schemas.ProductPageSchema)
+@blueprint.problem(413, "The rows of a page by `offset` have too many bytes; `detail` tells how many fit")
 def list_products(query: dict[str, Any]) -> Any:
     """List products
 
-    Filtered, searched, sorted, in pages by `offset` or by `cursor`.
+    Filtered, searched, sorted, in pages by `offset` or by `cursor`. A page may have fewer than `limit` items where
+    more would have too many bytes: continue while `has_more`, by `next_cursor`.
     """
     return service.search(query)
 
@@ -82,6 +84,7 @@ def get_stats() -> Any:
 @blueprint.get("/writes")
 @blueprint.arguments(schemas.ProductWriteQuerySchema, location="query")
 @blueprint.response(200, schemas.ProductWritePageSchema)
+@blueprint.problem(413, "The rows of a page by `offset` have too many bytes; `detail` tells how many fit")
 def list_writes(query: dict[str, Any]) -> Any:
     """List queued writes
 

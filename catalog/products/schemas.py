@@ -9,7 +9,7 @@ import marshmallow as ma
 from marshmallow import fields, validate
 
 from catalog.fields import NOT_BLANK, Boolean, Integer, Moment, Number, QueryNumber, Sku, Text, utc
-from catalog.pagination import OffsetPageSchema
+from catalog.pagination import OffsetPageSchema, offset_field
 from catalog.products.models import MAX_INTEGER, MAX_NUMBER, PRICE_BELOW
 
 IMAGE = re.compile(r"https?://[^\s/?#.][^\s]*", re.ASCII | re.IGNORECASE)
@@ -164,7 +164,7 @@ class ProductQuerySchema(ProductFilterSchema):
     """The filters, the order and the page of a list."""
 
     limit = fields.Integer(load_default=20, validate=validate.Range(1, 100))
-    offset = fields.Integer(load_default=0, validate=validate.Range(0, 1_000_000))
+    offset = offset_field()
     cursor = fields.String(metadata={"description": "`next_cursor` of the page before"})
 
 

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Select, Subquery, func, select, text, true
 from sqlalchemy.orm import Session, aliased
 from sqlalchemy.sql.util import ClauseAdapter
 
+from catalog import pagination
 from catalog.products.models import Product, search_document
 from catalog.products.paging import Order
 
@@ -27,10 +28,10 @@ _IS_LARGE = text(f"SELECT reltuples > {WALKED} FROM pg_class WHERE oid = 'produc
 
 @dataclass(frozen=True)
 class Found:
-    """The rows of a page and one more, and how many match: at least `number` where it is not `exact`."""
+    """The rows of a page, and how many match: at least `number` where it is not `exact`."""
 
     number: int
-    rows: list[Any]
+    page: pagination.Rows
     exact: bool
 
 
@@ -51,8 +52,8 @@ def found(
     if counted.exact:
         return counted
     near = near or _near(session, filtered, order, query)
-    rows = near.rows if len(near.rows) > query["limit"] else _sorted(session, filtered, order, query)
-    return Found(counted.number, rows, exact=False)
+    page = near.page if near.page.is_full else _sorted(session, filtered, order, query)
+    return Found(counted.number, page, exact=False)
 
 
 def glimpsed(session: Session, filtered: Select[Any], order: Order, query: dict[str, Any], exact_up_to: int) -> Found:
@@ -61,7 +62,7 @@ def glimpsed(session: Session, filtered: Select[Any], order: Order, query: dict[
     Counting is what costs: the text index gives a million matches before the first is looked at.
     """
     near = _near(session, filtered, order, query) if session.scalar(_IS_LARGE) else None
-    if near and len(near.rows) > query["limit"]:
+    if near and near.page.is_full:
         return near
     return found(session, filtered, order, query, exact_up_to, near)
 
@@ -75,25 +76,26 @@ def _counted(session: Session, filtered: Select[Any], order: Order, query: dict[
     """Ask the text index for all that match, counted to one more than `most`; of more than that the rows are any."""
     with _planned(session, _INDEX_ONLY):
         number, ids = _places(session, _keyed(filtered, order).limit(most + 1), order, query)
-    return Found(number, _rows(session, order, ids), exact=number <= most)
+    return Found(number, _rows(session, order, ids, query), exact=number <= most)
 
 
 def _near(session: Session, filtered: Select[Any], order: Order, query: dict[str, Any]) -> Found:
     """Walk along the order for a few thousand products, until the page is full."""
-    offset = 0 if "cursor" in query else query["offset"]
+    offset = 0 if "cursor" in query else query.get("offset", 0)
     walk = select(Product, search_document(), order.key.label("sort_key")).where(order.after(order.keys, query))
     walked = walk.order_by(*order.directed(order.keys)).limit(WALKED).subquery("walked")
     keys = order.directed(order.only(walked.c.sort_key, walked.c.id))
     matches: Any = ClauseAdapter(walked).traverse(filtered.whereclause)
     near = select(aliased(Product, walked), walked.c.sort_key).where(matches).order_by(*keys)
     with _planned(session, _WALK_ONLY):
-        rows = list(session.execute(near.offset(offset).limit(query["limit"] + 1)))
-    return Found(len(rows), rows, exact=False)
+        size = pagination.text_bytes(walked.c.description)
+        page = pagination.fetch_cut(session, near.offset(offset), size, **_page(order, query))
+    return Found(len(page.rows), page, exact=False)
 
 
-def _sorted(session: Session, filtered: Select[Any], order: Order, query: dict[str, Any]) -> list[Any]:
+def _sorted(session: Session, filtered: Select[Any], order: Order, query: dict[str, Any]) -> pagination.Rows:
     with _planned(session, _INDEX_ONLY):
-        return list(session.execute(paged(filtered, order, query)))
+        return paged(session, filtered, order, query)
 
 
 def _keyed(filtered: Select[Any], order: Order) -> Any:
@@ -112,18 +114,35 @@ def _places(session: Session, matching: Any, order: Order, query: dict[str, Any]
     return rows[0].number, [row.id for row in rows if row.id is not None]
 
 
-def _rows(session: Session, order: Order, ids: list[Any]) -> list[Any]:
+def _rows(session: Session, order: Order, ids: list[Any], query: dict[str, Any]) -> pagination.Rows:
+    """Return the products with these ids, without those that were deleted meanwhile."""
     if not ids:
-        return []
-    statement: Any = select(Product, order.key.label("sort_key")).where(Product.id.in_(ids))
-    rows = {row[0].id: row for row in session.execute(statement)}
-    return [rows[one] for one in ids if one in rows]  # without those that were deleted meanwhile
+        return pagination.NONE
+    statement: Any = _with_key(select(Product), order).where(Product.id.in_(ids))
+    return fetch(session, statement.order_by(*order.directed(order.keys)), order, query)
 
 
-def paged(filtered: Select[Any], order: Order, query: dict[str, Any]) -> Select[Any]:
-    """Return the statement of a page and one more row, each a product with its `sort_key`. Raises ValidationFailed."""
-    statement = order.placed(filtered.add_columns(order.key.label("sort_key")), order.keys, query)
-    return statement.limit(query["limit"] + 1)
+def paged(session: Session, filtered: Select[Any], order: Order, query: dict[str, Any]) -> pagination.Rows:
+    """Return the rows of a page, each a product with its `sort_key`. Raises ValidationFailed, PageTooLarge."""
+    return fetch(session, order.placed(_with_key(filtered, order), order.keys, query), order, query)
+
+
+def _with_key(filtered: Select[Any], order: Order) -> Select[Any]:
+    return filtered.add_columns(order.key.label("sort_key"))
+
+
+def fetch(session: Session, statement: Select[Any], order: Order, query: dict[str, Any]) -> pagination.Rows:
+    """Return as many rows of a statement of products and their `sort_key` as a page has."""
+    return pagination.fetch(session, statement, [Product.description], **_page(order, query))
+
+
+def _page(order: Order, query: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "order": lambda columns: order.directed(order.only(columns.sort_key, columns.id)),
+        "limit": query["limit"],
+        "may_cut": not pagination.is_by_offset(query),
+        "extra": ["sort_key"],
+    }
 
 
 @contextmanager

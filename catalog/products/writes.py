@@ -9,12 +9,11 @@ from typing import Any
 from flask import current_app
 from sqlalchemy import func, select, text, update
 
-from catalog import jobqueue
+from catalog import jobqueue, pagination
 from catalog.audit import service as audit
 from catalog.database import after_commit, delete_in_batches, transaction
 from catalog.errors import CatalogError, Conflict, NotFound
 from catalog.extensions import db
-from catalog.pagination import offset_page
 from catalog.products.models import ProductWrite
 from catalog.webhooks import service as webhooks
 
@@ -38,16 +37,20 @@ def ring() -> bool:
 
 
 def page(state: str | None, limit: int, offset: int) -> dict[str, Any]:
-    """Return a page of writes, the latest first: items, total, limit, offset, has_more."""
+    """Return a page of writes, the latest first: items, total, limit, offset, has_more. Raises PageTooLarge."""
     wanted = select(ProductWrite)
     if state is not None:
         wanted = wanted.where(ProductWrite.state == state)
     total = db.session.scalar(select(func.count()).select_from(wanted.subquery())) or 0
-    items = db.session.scalars(
-        wanted.order_by(ProductWrite.number.desc()).limit(limit).offset(offset),
-        execution_options={"populate_existing": True},
-    ).all()
-    return offset_page(items, total, limit, offset)
+    found = pagination.fetch(
+        db.session(),
+        wanted.order_by(ProductWrite.number.desc()).offset(offset),
+        [ProductWrite.fields, ProductWrite.errors],
+        lambda columns: [columns.number.desc()],
+        limit,
+        may_cut=False,
+    )
+    return pagination.offset_page([row[0] for row in found.rows], total, limit, offset)
 
 
 def statuses(write_ids: Collection[uuid.UUID]) -> dict[uuid.UUID, ProductWrite]:

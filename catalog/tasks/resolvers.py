@@ -68,7 +68,7 @@ class Query:
         due_before: Time | None = UNSET,
     ) -> TaskPage:
         """Tasks, the newest first: by status, product, and when they are due (`dueBefore` itself excluded)."""
-        filters = wanted(status=status, product_id=product_id, cursor=after, limit=first, offset=skip)
+        filters = wanted(status=status, product_id=product_id, cursor=after, limit=first, offset=skip or None)
         page = service.page(loaded(_QUERY, filters | _moments(due_after=due_after, due_before=due_before), _LISTED))
         cursor = ID(str(page["next_cursor"])) if page["next_cursor"] else None
         items = [Task.of(row) for row in page["items"]]

@@ -15,10 +15,12 @@ blueprint = Blueprint("tasks", __name__, url_prefix="/api/v1/tasks", description
 @blueprint.get("")
 @blueprint.arguments(schemas.TaskQuerySchema, location="query")
 @blueprint.response(200, schemas.TaskPageSchema)
+@blueprint.problem(413, "The rows of a page by `offset` have too many bytes; `detail` tells how many fit")
 def list_tasks(query: dict[str, Any]) -> Any:
     """List tasks
 
-    The newest first, filtered, in pages by `offset` or by `cursor`.
+    The newest first, filtered, in pages by `offset` or by `cursor`. A page may have fewer than `limit` items
+    where more would have too many bytes: continue while `has_more`, by `next_cursor`.
     """
     return service.page(query)
 

@@ -6,7 +6,7 @@ import marshmallow as ma
 from marshmallow import fields, validate
 
 from catalog.fields import NOT_BLANK, Moment, Text
-from catalog.pagination import OffsetPageSchema
+from catalog.pagination import OffsetPageSchema, offset_field
 from catalog.tasks.models import DESCRIPTION_MAX, STATUSES
 
 _TITLE = [validate.Length(1, 255), validate.Regexp(r".*\S", re.DOTALL, error="Must not be blank.")]
@@ -69,7 +69,7 @@ class TaskQuerySchema(ma.Schema):
     """The filters and the page of a list."""
 
     limit = fields.Integer(load_default=20, validate=validate.Range(1, 100))
-    offset = fields.Integer(load_default=0, validate=validate.Range(0, 1_000_000))
+    offset = offset_field()
     cursor = fields.UUID(metadata={"description": "`next_cursor` of the page before; `offset` then counts for nothing"})
     status = fields.String(validate=validate.OneOf(STATUSES))
     product_id = fields.UUID()

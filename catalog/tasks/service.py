@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, func, select, text
 from sqlalchemy.orm import Session
 
-from catalog import replica
+from catalog import pagination, replica
 from catalog.audit import service as audit
 from catalog.cache import invalidate
 from catalog.database import transaction
@@ -34,19 +34,19 @@ def page(session: Session, query: dict[str, Any]) -> dict[str, Any]:
     """
     filtered = _filtered(query)
     total = session.scalar(filtered.with_only_columns(func.count(Task.id))) or 0
-    start = filtered.where(Task.id < query["cursor"]) if "cursor" in query else filtered.offset(query["offset"])
-    # One row more than the page, to see if more follow.
-    found = session.scalars(start.order_by(Task.id.desc()).limit(query["limit"] + 1)).all()
-    items = found[: query["limit"]]
-    has_more = len(found) > len(items)
-    place = {"limit": query["limit"], "offset": query["offset"]}
-    return {
-        "items": items,
-        "total": total,
-        **place,
-        "has_more": has_more,
-        "next_cursor": items[-1].id if has_more else None,
-    }
+    offset = query.get("offset", 0)
+    start = filtered.where(Task.id < query["cursor"]) if "cursor" in query else filtered.offset(offset)
+    found = pagination.fetch(
+        session,
+        start.order_by(Task.id.desc()),
+        [Task.description],
+        lambda columns: [columns.id.desc()],
+        query["limit"],
+        may_cut=not pagination.is_by_offset(query),
+    )
+    items = [row[0] for row in found.rows]
+    place = {"limit": query["limit"], "offset": offset, "has_more": found.has_more}
+    return {"items": items, "total": total, **place, "next_cursor": items[-1].id if found.has_more else None}
 
 
 def get(task_id: uuid.UUID) -> Task:

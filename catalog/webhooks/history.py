@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, func, select, text
 from sqlalchemy.orm import Session, with_expression
 
-from catalog import replica
+from catalog import pagination, replica
 from catalog.audit import service as audit
 from catalog.database import after_commit, transaction
 from catalog.errors import Conflict, NotFound
@@ -26,10 +26,9 @@ def logs(webhook_id: uuid.UUID, query: dict[str, Any]) -> dict[str, Any]:
     """
     service.get(webhook_id)
     statement = (
-        select(Attempt)
+        select(Attempt, Event.data.label("event_data"))
         .outerjoin(Event, Event.id == Attempt.event_id)
         .where(Attempt.webhook_id == webhook_id)
-        .options(with_expression(Attempt.payload, Event.data))
     )
     conditions = {
         "event": lambda value: Attempt.event == value,
@@ -40,7 +39,22 @@ def logs(webhook_id: uuid.UUID, query: dict[str, Any]) -> dict[str, Any]:
         "until": lambda value: Attempt.created_at < value,
         "cursor": lambda value: Attempt.id < value,
     }
-    return _page(_filtered(statement, conditions, query), Attempt.id, query["limit"])
+    return _logged(_filtered(statement, conditions, query), query["limit"])
+
+
+@replica.reads
+def _logged(session: Session, statement: Any, limit: int) -> dict[str, Any]:
+    found = pagination.fetch_cut(
+        session,
+        statement.order_by(Attempt.id.desc()),
+        pagination.json_bytes(Event.data) + pagination.text_bytes(Attempt.response_body, Attempt.error),
+        lambda columns: [columns.id.desc()],
+        limit,
+        options=lambda attempt, columns: [with_expression(attempt.payload, columns.event_data)],
+    )
+    items = [row[0] for row in found.rows]
+    cursor = items[-1].id if found.has_more else None
+    return {"items": items, "limit": limit, "has_more": found.has_more, "next_cursor": cursor}
 
 
 def deliveries(webhook_id: uuid.UUID, query: dict[str, Any]) -> dict[str, Any]:
