@@ -17,6 +17,7 @@ from catalog import jobqueue
 from catalog.queuedjobs import QueuedJob
 
 PENDING_KEY = FORMAT_KEY_PREFIX + ":queue:{0}"
+TAKEN_KEY = PENDING_KEY + ":intermediate"  # RQ's list of jobs that a worker has taken and not yet started
 KEYS = {
     "running": StartedJobRegistry.key_template,
     "pending": PENDING_KEY,
@@ -35,14 +36,21 @@ class Place(NamedTuple):
 
     @property
     def key(self) -> str:
-        """The Redis key: a list for `pending`, else a sorted set by the time of expiry."""
-        return KEYS[self.state].format(self.queue)
+        """The Redis key: a list for `pending` and `taken`, else a sorted set by the time of expiry."""
+        return (TAKEN_KEY if self.state == "taken" else KEYS[self.state]).format(self.queue)
+
+    @property
+    def is_list(self) -> bool:
+        """Return whether the key holds a list."""
+        return self.state in ("pending", "taken")
 
 
 def places(queue: str | None, state: str | None) -> list[Place]:
-    """Return the places that these filters leave; None leaves all."""
+    """Return the places that these filters leave; None leaves all. Jobs that were just taken count as pending."""
     queues = [name for name in jobqueue.QUEUES if queue in (None, name)]
-    return [Place(name, kept) for kept in KEYS if state in (None, kept) for name in queues]
+    states = [name for name in KEYS if state in (None, name)]
+    states += ["taken"] if "pending" in states else []
+    return [Place(name, each) for each in states for name in queues]
 
 
 def page(wanted: Sequence[Place], limit: int, offset: int) -> tuple[list[Job], int]:
@@ -53,12 +61,13 @@ def page(wanted: Sequence[Place], limit: int, offset: int) -> tuple[list[Job], i
     numbers = counts(wanted)
     pipeline = jobqueue.connection().pipeline(transaction=False)
     for place, first, last in windows(wanted, numbers, limit, offset):
-        if place.state == "pending":
+        if place.is_list:
             pipeline.lrange(place.key, first, last)
         else:
             pipeline.zrange(place.key, first, last, desc=True)
     found = [entry.decode("utf-8", "replace").split(":")[0] for entries in replies(pipeline) for entry in entries or ()]
-    return fetch([job_id for job_id in found if JOB_ID_PATTERN.fullmatch(job_id)]), sum(numbers)
+    ids = dict.fromkeys(job_id for job_id in found if JOB_ID_PATTERN.fullmatch(job_id))  # one may move meanwhile
+    return fetch(list(ids)), sum(numbers)
 
 
 def counts(wanted: Sequence[Place]) -> list[int]:
@@ -68,7 +77,7 @@ def counts(wanted: Sequence[Place]) -> list[int]:
     """
     pipeline = jobqueue.connection().pipeline(transaction=False)
     for place in wanted:
-        if place.state == "pending":
+        if place.is_list:
             pipeline.llen(place.key)
         else:
             pipeline.zcount(place.key, "-inf" if place.state == "running" else time.time(), "+inf")

@@ -34,6 +34,16 @@ def test_a_test_job_is_submitted_without_a_body_and_watched_where_the_answer_say
     assert job["enqueued_at"].endswith("Z")
 
 
+@pytest.mark.parametrize("state", ["", "?state=pending"])
+def test_a_job_that_a_worker_has_taken_and_not_started_is_listed_as_pending(client, queues, state):
+    job_id = client.post(f"{URL}/test").json["task_id"]
+    queue = jobqueue.queue("default")
+    jobqueue.connection().lmove(queue.key, queue.intermediate_queue_key)
+    listed = client.get(f"{URL}{state}").json
+    assert [(job["id"], job["state"]) for job in listed["items"]] == [(job_id, "pending")]
+    assert listed["total"] == 1
+
+
 @pytest.mark.parametrize("body", [{"seconds": 61}, {"seconds": -1}, {"seconds": "5"}, {"fail": "yes"}, {"other": 1}])
 def test_a_test_job_that_cannot_be_is_refused(client, queues, body):
     assert client.post(f"{URL}/test", json=body).status_code == 400
