@@ -24,7 +24,7 @@ def given(monkeypatch):
 
 @pytest.mark.parametrize("arguments", [(), ("-q",), ("--junitxml", __file__ + ".xml"), ("--hypothesis-profile", "ci")])
 def test_tests_that_start_processes_are_left_out_by_default(given, arguments):
-    assert LEFT_OUT == [each for each in given(*arguments) if each in LEFT_OUT]
+    assert [each for each in given(*arguments) if each in LEFT_OUT] == LEFT_OUT
 
 
 def test_a_path_outside_of_the_tests_selects_nothing(given, tmp_path):

@@ -18,11 +18,10 @@ from tests.auth.conftest import PRODUCTION
 from tests.conftest import empty_tables
 from tests.processes import served, wait_for
 
-# Of each operation in a round, and as many scenarios; the cases of the coverage phase come on top. --long makes many more.
+# Of each operation in a round, and as many scenarios; the coverage phase comes on top. --long makes many more.
 EXAMPLES = int(os.environ.get("CATALOG_SCHEMATHESIS_EXAMPLES", "10"))
-WANTED = int(
-    os.environ.get("CATALOG_SCHEMATHESIS_CASES", "1")
-)  # more rounds, with other seeds, until there are so many
+# More rounds, with other seeds, until there are so many cases.
+WANTED = int(os.environ.get("CATALOG_SCHEMATHESIS_CASES", "1"))
 FLASK = ("flask", "--app", "wsgi")
 CONFIG = Path(__file__).with_name("schemathesis.toml")
 PROCESSES = (("worker", "imports"), ("worker", "default"), ("send-webhooks",), ("clock",))

@@ -88,7 +88,8 @@ def graphql(client, query):
 
 
 def test_graphql_products_shows_the_next_page_when_it_is_cut(listed):
-    found, after = [], ""
+    found: list[str] = []
+    after: str | None = ""
     while after is not None:
         query = (
             f"{{ products(first: 5 {after}) {{ edges {{ node {{ uuid }} }} pageInfo {{ hasNextPage endCursor }} }} }}"

@@ -11,7 +11,7 @@ import redis
 
 from catalog import redisurl
 from catalog.config import ROOT
-from catalog.stack.server import Server
+from catalog.stack.redis import Redis
 from tests import forked
 from tests.faults.service import Process, Service
 from tests.secrets import canaries
@@ -106,7 +106,7 @@ class Guarded(Service):
         yield from canaries.files(self.folder, self.servers.places.postgres_home)
 
 
-def _client(server: Server, password: str | None = None) -> redis.Redis:
+def _client(server: Redis, password: str | None = None) -> redis.Redis:
     return redis.Redis(unix_socket_path=str(server.socket), password=password, retry=redisurl.at_once())
 
 
