@@ -6,7 +6,6 @@ of it; and it sends what a client does not take at once (`response_buffer.py`). 
 threads while they arrive: by less than half of them, and only while bytes keep arriving.
 """
 
-import json
 import logging
 import resource
 import socket
@@ -21,12 +20,12 @@ from typing import Any
 from gunicorn import util
 from gunicorn.http import wsgi
 
-from catalog import draining, headers
-from catalog.errors import HTTP_CODES
+from catalog import draining
 from catalog.web import answers
 from catalog.web.even import EvenWorker
 from catalog.web.incoming import HELD_BYTES as MAX_HELD_BODY
 from catalog.web.incoming import Chunks, Incoming, first_piece
+from catalog.web.problems import write_problem
 from catalog.web.request_head import HeadParser, body_length
 from catalog.web.response_buffer import Budget, BufferedSocket
 
@@ -281,29 +280,6 @@ def _open_file_limit() -> int:
     if soft != resource.RLIM_INFINITY and soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
     return max(wanted, SPARE_FILES * 2)
-
-
-def write_problem(connection: socket.socket, status: int, reason: str, message: str) -> None:
-    """Send what is answered before, or without, the application, in the words of all other answers."""
-    details = {
-        408: "The request arrived too slowly.",
-        413: "A form may have 1 MB, and must say its length.",
-        503: "Too many requests are being received. Please try again.",
-        414: f"The address is too long: {message}.",
-        431: f"The headers are too large: {message}.",
-    }
-    body = {
-        "type": "about:blank",
-        "title": reason,
-        "status": int(status),
-        "detail": details.get(status, f"{reason}."),
-        "code": HTTP_CODES.get(status, "internal_error" if status >= 500 else "bad_request"),
-    }
-    raw = json.dumps(body).encode()
-    lines = [f"HTTP/1.1 {int(status)} {reason}", "Connection: close", "Content-Type: application/problem+json"]
-    lines += [f"Content-Length: {len(raw)}", *(["Retry-After: 5"] if status == 503 else [])]
-    lines += [f"{name}: {value}" for name, value in headers.PLAIN]
-    util.write_nonblock(connection, "\r\n".join(lines).encode() + b"\r\n\r\n" + raw)
 
 
 util.write_error = write_problem
