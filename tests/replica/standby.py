@@ -24,7 +24,7 @@ class Standby(Postgres):
         self._primary = primary
 
     def _init(self) -> None:
-        self.places.give(self.folder.parent)
+        self.places.make(self.folder.parent)
         backup = programs.postgres_server().with_name("pg_basebackup")
         source = ("-h", str(self._primary.sockets), "-U", "postgres")
         command = [str(backup), *source, "-D", str(self.folder), "-R", "-c", "fast", "--no-sync"]
