@@ -20,9 +20,10 @@ HEADER = "sku,name,description,active,price,stock_quantity,category,image,rating
 def test_all_fields_are_written(importer):
     row = 'Ab-1,"Lamp, ""big""","two\nlines",No,39.90,5,Light,https://a.b/c.jpg,4.5,120\n'
     assert counts(importer.run(HEADER + row)) == {"created": 1}
-    assert importer.products() == [
+    products = importer.products()
+    assert products[0].pop("number") > 0
+    assert products == [
         {
-            "number": 1,
             "sku": "Ab-1",
             "name": 'Lamp, "big"',
             "description": "two\nlines",
@@ -195,10 +196,10 @@ def test_the_file_of_refused_rows_is_complete_and_can_be_imported_again(importer
     assert response.mimetype == "text/csv"
     assert table[0] == ["_line", "_field", "_error", "sku", "name", "price"]
     assert len(table) == 1 + 150 + 3
-    assert table[1] == ["2", "price", "Must be greater than 0.", "K0", "a\nb", "-1"]
+    assert table[1] == ["2", "price", "Must be greater than 0.", "K0", "a\nb", "'-1"]  # as exports write it
     assert table[-3][3:] == ["X", "nul\0", "1"]
     assert table[-2][:2] + table[-2][3:] == ["303", "row", "Y", "short"]
-    mended = response.text.replace("-1", "1").replace("\0", "")
+    mended = response.text.replace("'-1", "1").replace("\0", "")
     assert counts(importer.run(mended)) == {"created": 151, "errors": 2}
 
 
