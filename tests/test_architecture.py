@@ -212,6 +212,13 @@ def test_every_client_of_redis_is_made_in_one_place_which_knows_sentinels():
     assert not [file.name for file in others if "redis.Redis(" in file.text]
 
 
+def test_no_statement_limits_a_subquery_after_in():
+    """PostgreSQL may run such a subquery again for each row, and so change more rows than its LIMIT."""
+    limited = re.compile(r"\bIN \(\s*SELECT\b[^;]{0,400}?\bLIMIT\b")
+    assert limited.search("DELETE FROM t WHERE id IN (\n    SELECT id FROM t LIMIT 1)")
+    assert not [file.name for file in FILES if limited.search(file.text)]
+
+
 def test_no_file_is_longer_than_can_be_held_in_mind():
     assert not [file.name for file in FILES if len(file.text.splitlines()) > 350]
 

@@ -161,9 +161,9 @@ def _keep(session: Session, record_id: bytes, fingerprint: bytes, response: Resp
 
 
 _PRUNE = text(f"""
-    DELETE FROM idempotency_records WHERE id IN (
+    DELETE FROM idempotency_records WHERE id = ANY(ARRAY(
         SELECT id FROM idempotency_records WHERE created_at < now() - interval '{HOURS} hours' LIMIT {BATCH}
-    )
+    ))
 """)
 
 

@@ -129,12 +129,13 @@ def _delete_chunk(deletion_id: uuid.UUID) -> bool:
         return bool(gone)
 
 
-# In the order of SKUs, like an import: two that take the same rows then cannot block each other.
+# In the order of SKUs, like an import: two that take the same rows then cannot block each other. An array, since
+# PostgreSQL may run a subquery after IN again for each row, and so delete more than its LIMIT.
 _NEXT = """
-    DELETE FROM products WHERE id IN (
+    DELETE FROM products WHERE id = ANY(ARRAY(
         SELECT id FROM products WHERE created_at <= :asked_at
         ORDER BY lower(sku) COLLATE "C" LIMIT :chunk FOR UPDATE
-    )"""
+    ))"""
 _NOTED = f"{_NEXT} RETURNING id::text AS entity_id, {events.as_json('products')} AS before, NULL::jsonb AS after"
 
 

@@ -116,12 +116,12 @@ def sweep() -> None:
 
 # Ids are in the order of time, so what is old is at the start of the primary key.
 _PRUNE = text(f"""
-    DELETE FROM product_writes WHERE id IN (
+    DELETE FROM product_writes WHERE id = ANY(ARRAY(
         SELECT id FROM product_writes
         WHERE id < uuidv7(make_interval(days => -:days)) AND state <> 'queued'
             AND finished_at < now() - make_interval(days => :days)
         ORDER BY id LIMIT {BATCH}
-    )
+    ))
 """)
 
 

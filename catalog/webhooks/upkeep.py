@@ -56,9 +56,9 @@ def prune() -> int:
 
 def _prune(table: str, days: int, condition: str) -> int:
     statement = text(f"""
-        DELETE FROM {table} WHERE id IN (
+        DELETE FROM {table} WHERE id = ANY(ARRAY(
             SELECT id FROM {table} WHERE id < uuidv7(make_interval(days => -:days)) AND {condition}
             ORDER BY id LIMIT {BATCH}
-        )
+        ))
     """)
     return delete_in_batches(statement, {"days": days}, BATCH, MOST_BATCHES)
