@@ -20,7 +20,7 @@ from tests.faults.service import Process, Service
 from tests.orders.conftest import body
 from tests.processes import free_port, threads, wait_for
 
-DRAIN_SECONDS = 1.0
+DRAIN_SECONDS = 3.0  # longer than deploy/nginx.conf keeps idle connections
 END_SECONDS = 30
 PAUSE_SECONDS = 0.01  # of a client between two requests: without it they take the processor from those who start anew
 WORKERS = ("imports", "default", "orders")
