@@ -24,6 +24,11 @@ WIDTHS = {"wide": 1280, "phone": 390}
 WHOLE = "document.documentElement.scrollHeight < 2500 && !document.querySelector('dialog[open]')"
 THEMES = ("light", "dark")
 RULES_OF_COLOUR = ["color-contrast", "link-in-text-block"]  # all that the second theme can change
+# While a part of the page is loaded anew its colours are pale (console.css).
+SETTLED = (
+    "!document.querySelector('.htmx-request, .htmx-swapping, .htmx-settling, .htmx-added, [aria-busy=true]')"
+    " && document.getAnimations().every((one) => !(one instanceof CSSTransition) || one.playState !== 'running')"
+)
 VIOLATIONS = "(options) => axe.run(options).then((all) => all.violations.map((one) => [one.id, one.nodes[0].html]))"
 _PROCESSES = [*(["worker", queue] for queue in ("imports", "default", "orders")), ["send-webhooks"], ["clock"]]
 
@@ -93,6 +98,7 @@ class Looks:
     def _axe(page: Page, name: str, theme: str) -> None:
         if not page.evaluate("'axe' in window"):
             page.evaluate(AXE.read_text() + "; undefined")
+        page.wait_for_function(SETTLED)
         options = {} if theme == THEMES[0] else {"runOnly": {"type": "rule", "values": RULES_OF_COLOUR}}
         found = page.evaluate(VIOLATIONS, options)
         assert found == [], f"{name}, {theme}"
