@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from catalog.commands.develop import _audited
-from catalog.commands.linting import GUESSES_OFF, tracked_files
+from catalog.commands.linting import GUESSES_OFF, checks, tracked_files
 from catalog.config import ROOT
 
 # Put together here, so that this file holds none.
@@ -33,13 +33,14 @@ def test_a_secret_in_a_file_is_found(tmp_path, line):
     assert "settings.py:1" in found.stdout
 
 
-def test_no_file_of_the_project_holds_one():
+def test_lint_looks_for_them_in_every_file_under_git():
     files = tracked_files()
     if not files:
         pytest.skip("this copy is not under git")
-    assert "catalog/app.py" in files
-    found = scan(*files)
-    assert (found.returncode, found.stdout) == (0, "")
+    assert {"catalog/app.py", "tests/secrets/test_checks.py", "docker-compose.yml", "README.md"} <= set(files)
+    command = checks()["detect-secrets"]
+    assert command[-len(files) :] == files
+    assert set(GUESSES_OFF) <= set(command)
 
 
 def report(*dependencies: dict) -> str:
