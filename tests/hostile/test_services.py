@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import psutil
 import pytest
 import redis
 import requests
@@ -22,7 +21,7 @@ from catalog.extensions import db
 from catalog.stack.redis import Redis
 from tests.faults import service as faults
 from tests.hostile.conftest import PRODUCTS
-from tests.processes import running, served, wait_for
+from tests.processes import running, served, wait_for, web_server
 
 pytestmark = pytest.mark.processes
 
@@ -179,17 +178,15 @@ JSON = {"Content-Type": "application/json"}
 
 
 def test_a_server_that_is_told_to_stop_under_load_drops_nothing(committed, environment):
-    with served({**environment, "LOG_LEVEL": "WARNING"}, workers=2) as url:
+    with web_server({**environment, "LOG_LEVEL": "WARNING"}, workers=2) as (url, master):
         clients = [Client(url, number) for number in range(6)]
         for client in clients:
             client.start()
         wait_for(lambda: all(len(client.made) > 5 for client in clients))
-        port = urlsplit(url).port
-        processes = {each.pid for each in psutil.net_connections("tcp") if each.laddr and each.laddr.port == port}
-        master = min(pid for pid in processes if pid and pid != psutil.Process().pid)
-        psutil.Process(master).terminate()
+        master.terminate()
         for client in clients:
             client.join(20)
+        assert not [client.number for client in clients if client.is_alive()]
     assert [client.dropped for client in clients] == [[]] * 6
     with committed.app_context():
         kept = db.session.scalar(text("SELECT count(*) FROM products WHERE sku LIKE 'LOAD-%'"))
