@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from catalog import config
+from catalog import config, jobqueue
 from catalog.errors import CatalogError
 from catalog.imports import deadline, service, sources
 from catalog.imports import lease as leases
@@ -36,6 +36,12 @@ from tests.processes import wait_for
 
 MEMORY_MB = 150
 SEEDS = 800
+
+
+@pytest.fixture(autouse=True)
+def _no_worker_runs_imports(monkeypatch):
+    """The folder's service may be running: its worker would take the imports that a test runs itself."""
+    monkeypatch.setattr(jobqueue, "enqueue", lambda *_, **__: None)
 
 
 def read_all(path: Path, tick=lambda: None) -> int:
