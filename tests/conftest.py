@@ -145,9 +145,15 @@ def empty_database(database_url: str, environment: dict[str, str], monkeypatch: 
     admin.dispose()
 
 
+def _free_stream_slots(app: Flask) -> None:
+    """Take back the slots of streamed responses that an earlier test has not closed."""
+    app.extensions["catalog-streams"]._held.clear()
+
+
 @pytest.fixture
 def savepoint(app: Flask) -> Iterator[Connection]:
     """One connection for the whole test, rolled back at its end, whatever the code commits."""
+    _free_stream_slots(app)
     with app.app_context():
         engines = db.engines
         engine = engines[None]
@@ -180,6 +186,7 @@ def context(app: Flask, savepoint: Connection) -> Iterator[Flask]:
 @pytest.fixture
 def committed(app: Flask) -> Iterator[Flask]:
     """For tests whose changes other connections must see: really commits, and empties every table afterwards."""
+    _free_stream_slots(app)
     yield app
     empty_tables(app)
 
