@@ -1,6 +1,7 @@
 """What the overview tells, of everything that it is to tell."""
 
 import io
+import re
 from datetime import UTC, datetime
 
 import pytest
@@ -84,7 +85,9 @@ def test_a_cache_that_a_write_has_not_reached_says_for_how_long(committed):
     with committed.app_context(), db.engine.begin() as connection:
         connection.execute(LOST, {"state": "outage"})
     shown = " ".join(committed.test_client().get("/console/overview", headers=HTML).text.split())
-    assert "90 s behind" in shown or "91 s behind" in shown
+    behind = re.search(r"(\d+) s behind", shown)
+    assert behind
+    assert int(behind[1]) >= 90  # by how much it is more is the machine's to say
     assert "1 writes wait to reach it; until then nobody reads it" in shown
 
 
