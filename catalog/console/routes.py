@@ -1,9 +1,10 @@
 """The console's blueprints, and its overview."""
 
 from flask import Blueprint as Files
-from flask import Flask, Response, render_template
+from flask import Flask, Response, redirect, render_template, url_for
 from werkzeug import Response as Answer
 
+from catalog.access import PUBLIC, Blueprint
 from catalog.console import (
     account_routes,
     api_routes,
@@ -23,6 +24,7 @@ from catalog.console import (
 )
 
 blueprint = pages.blueprint("overview", __name__)
+front = Blueprint("console_front", __name__, scope=PUBLIC)
 files = Files(
     "console",
     __name__,
@@ -36,10 +38,17 @@ def register(app: Flask) -> None:
     """Add the console to the application."""
     pages.register(app)
     app.register_blueprint(files)
+    app.register_blueprint(front)
     behind = (product_routes, import_routes, webhook_routes, order_routes, task_routes, job_routes, api_routes)
     people = (sign_in_routes, account_routes, key_routes, user_routes, audit_routes)
     for section in (blueprint, *(routes.blueprint for routes in (*behind, *people))):
         app.register_blueprint(section)
+
+
+@front.get("/console", strict_slashes=False)
+def start() -> Answer:
+    """Redirect to the overview, from the address that the commands and the README name."""
+    return redirect(url_for("console_overview.index"))
 
 
 @blueprint.get("")

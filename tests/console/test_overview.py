@@ -95,3 +95,9 @@ def test_a_fence_that_stands_is_no_delay(committed):
     with committed.app_context(), db.engine.begin() as connection:
         connection.execute(LOST, {"state": "fenced"})
     assert "0 s old" in committed.test_client().get("/console/overview", headers=HTML).text
+
+
+@pytest.mark.parametrize("path", ["/console", "/console/"])
+def test_the_address_of_the_console_leads_to_the_overview(client, path):
+    response = client.get(path, headers=HTML)
+    assert (response.status_code, response.location) == (302, "/console/overview")
