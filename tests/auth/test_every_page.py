@@ -150,7 +150,7 @@ EMPTY = {
 
 
 def hand_over_imports(app):
-    """Make the imports those of whoever has signed in last."""
+    """Make the user who signed in last the owner of the imports."""
     latest = "SELECT caller_id FROM sessions ORDER BY created_at DESC LIMIT 1"
     with app.app_context(), db.engine.begin() as connection:
         connection.execute(text(f"UPDATE imports SET asked_by = jsonb_build_object('id', ({latest}))"))

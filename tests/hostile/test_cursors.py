@@ -1,4 +1,4 @@
-"""Forged cursors: every list refuses one that it did not give out, or goes on from somewhere, and never answers 500."""
+"""Forged cursors: each list rejects one that it did not issue, or continues from a row, and never responds with 500."""
 
 import base64
 import json

@@ -18,7 +18,7 @@ ROWS = [(line, ["S", *["ab" * 2_000] * len(FIELDS)], None) for line in range(2, 
 
 @pytest.fixture
 def calls(monkeypatch):
-    """The steps that are applied; the clock goes on by a tenth of a second with each."""
+    """Record the steps that are applied; each advances the clock by 0.1 s."""
     made = []
 
     def apply(step, value):

@@ -52,7 +52,7 @@ def test_open_files_of_a_caller_are_bounded_and_discarding_gives_room(limited):
         with pytest.raises(QuotaExceeded, match=r"3 files .*DRAFTS_PER_KEY.* Import or discard") as refused:
             begin("d.csv")
         assert (refused.value.status, refused.value.code) == (409, "quota_exceeded")
-        assert begin("b.csv") == arriving, "a file that arrives already goes on"
+        assert begin("b.csv") == arriving, "an upload that has begun may continue"
         drafts.discard(draft.id)
         begin("d.csv")
         arrivals.discard(arriving.id)
