@@ -18,7 +18,7 @@ PARTS |= dict.fromkeys(("path", "rest"), "LAMP-1")
 PUBLIC_ADDRESSES = {
     *("/", "/health", "/health/live", "/health/ready", "/api/v1/hello"),
     *("/api/docs", "/api/redoc", "/docs", "/redoc", "/api/openapi.json"),
-    *("/console/sign-in", "/console/sign-out"),
+    *("/console", "/console/sign-in", "/console/sign-out"),  # the first redirects to the overview
     *(
         "/console/static/<path:filename>",
         "/static/<path:filename>",
